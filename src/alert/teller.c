@@ -1,0 +1,319 @@
+/*
+ * teller.c: the sinks' thread. Layer: alert.
+ *
+ * Sinks never wait, so one thread serves them all: it hands over until one says no, then tries that one again a little
+ * later, growing from 50 ms to 5 s, while the others go on.
+ */
+#include "alert/teller.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define RETRY_FIRST_US (50 * US_PER_MS)
+#define RETRY_MOST_US (5 * US_PER_S)
+#define IDLE_MS 1000
+
+struct item {
+	struct item *next;
+	struct told *told;
+};
+
+struct order {
+	struct queue_node node;
+	struct told *told; /* NULL: only a wake-up */
+	unsigned which;
+};
+
+struct line {
+	struct sink *sink;
+	struct item *first;
+	struct item **last;
+	_Atomic size_t waiting;
+	_Atomic uint64_t failures;
+	_Atomic uint64_t dropped;
+	bool is_dead;
+	mono_t failing_since; /* MONO_NEVER: not failing */
+	mono_t retry_at;
+	int64_t retry_us;
+	struct fault why;
+};
+
+struct teller {
+	struct line lines[TELLER_MOST_SINKS];
+	size_t count;
+	struct queue *orders;
+	struct queue *reports;
+	pthread_t thread;
+	atomic_bool is_ending;
+	_Atomic int64_t end_at_us;
+};
+
+static void
+report(struct teller *teller, const struct line *line, enum teller_report_kind kind, struct ulid id)
+{
+	struct teller_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return; /* a cursor that lags tells again under the same id; nothing is lost */
+	report->kind = kind;
+	report->sink = (size_t)(line - teller->lines);
+	report->id = id;
+	report->dropped = atomic_load(&line->dropped);
+	report->why = line->why;
+	queue_put(teller->reports, &report->node);
+}
+
+static void
+drop_first(struct line *line)
+{
+	struct item *item = line->first;
+
+	line->first = item->next;
+	if (!line->first)
+		line->last = &line->first;
+	told_free(item->told);
+	free(item);
+	atomic_fetch_sub(&line->waiting, 1);
+}
+
+static void
+put_item(struct line *line, struct told *told)
+{
+	struct item *item = calloc(1, sizeof(*item));
+
+	if (!item) {
+		atomic_fetch_add(&line->dropped, 1);
+		return;
+	}
+	if (atomic_load(&line->waiting) >= TELLER_MOST_WAITING) {
+		drop_first(line);
+		atomic_fetch_add(&line->dropped, 1);
+	}
+	item->told = told_hold(told);
+	*line->last = item;
+	line->last = &item->next;
+	atomic_fetch_add(&line->waiting, 1);
+}
+
+static void
+note_failure(struct teller *teller, struct line *line, mono_t now)
+{
+	atomic_fetch_add(&line->failures, 1);
+	if (line->failing_since.us == INT64_MAX) {
+		line->failing_since = now;
+		line->retry_us = RETRY_FIRST_US;
+	} else if (line->retry_us < RETRY_MOST_US) {
+		line->retry_us *= 2;
+	}
+	line->retry_at = mono_add(now, line->retry_us);
+	if (!line->is_dead && mono_since(now, line->failing_since) >= TELLER_DEAD_AFTER_US) {
+		line->is_dead = true;
+		report(teller, line, TELLER_DEAD, (struct ulid){ { 0 } });
+	}
+}
+
+static void
+note_success(struct teller *teller, struct line *line)
+{
+	line->failing_since = MONO_NEVER;
+	if (line->is_dead) {
+		line->is_dead = false;
+		report(teller, line, TELLER_BACK, (struct ulid){ { 0 } });
+	}
+}
+
+static void
+serve(struct teller *teller, struct line *line, mono_t now)
+{
+	struct ulid taken = { { 0 } };
+
+	if (line->failing_since.us != INT64_MAX && mono_is_before(now, line->retry_at))
+		return;
+	while (line->first) {
+		enum err err = line->sink->calls->tell(line->sink, line->first->told, &line->why);
+
+		if (err != ERR_OK) {
+			note_failure(teller, line, now);
+			break;
+		}
+		note_success(teller, line);
+		taken = line->first->told->id;
+		drop_first(line);
+	}
+	if (ulid_is_set(taken))
+		report(teller, line, TELLER_TOOK, taken);
+}
+
+static void
+take_orders(struct teller *teller)
+{
+	struct queue_node *node = queue_take(teller->orders);
+
+	while (node) {
+		struct order *order = CONTAINER_OF(node, struct order, node);
+
+		node = node->next;
+		for (size_t i = 0; i < teller->count && order->told; i++) {
+			if (order->which & (1u << i))
+				put_item(&teller->lines[i], order->told);
+		}
+		told_free(order->told);
+		free(order);
+	}
+}
+
+static int
+wait_ms(const struct teller *teller, mono_t now)
+{
+	int64_t least_us = IDLE_MS * US_PER_MS;
+
+	for (size_t i = 0; i < teller->count; i++) {
+		const struct line *line = &teller->lines[i];
+
+		if (line->first && mono_since(line->retry_at, now) < least_us)
+			least_us = mono_since(line->retry_at, now);
+	}
+	return least_us <= 0 ? 0 : (int)(least_us / US_PER_MS) + 1;
+}
+
+static bool
+is_all_told(const struct teller *teller)
+{
+	for (size_t i = 0; i < teller->count; i++) {
+		if (teller->lines[i].first)
+			return false;
+	}
+	return true;
+}
+
+static void *
+teller_run(void *arg)
+{
+	struct teller *teller = arg;
+	bool is_ending = false;
+
+	while (!is_ending || !(is_all_told(teller) || mono_now().us >= atomic_load(&teller->end_at_us))) {
+		struct pollfd wait = { .fd = queue_fd(teller->orders), .events = POLLIN };
+
+		poll(&wait, 1, is_ending ? 20 : wait_ms(teller, mono_now()));
+		is_ending = atomic_load(&teller->is_ending);
+		take_orders(teller);
+		for (size_t i = 0; i < teller->count; i++)
+			serve(teller, &teller->lines[i], mono_now());
+	}
+	return NULL;
+}
+
+/* ---- the main loop's side */
+
+static void
+drop_order(struct queue_node *node)
+{
+	struct order *order = CONTAINER_OF(node, struct order, node);
+
+	told_free(order->told);
+	free(order);
+}
+
+static void
+drop_report(struct queue_node *node)
+{
+	free(CONTAINER_OF(node, struct teller_report, node));
+}
+
+static void
+teller_free(struct teller *teller)
+{
+	for (size_t i = 0; i < teller->count; i++) {
+		while (teller->lines[i].first)
+			drop_first(&teller->lines[i]);
+		sink_free(teller->lines[i].sink);
+	}
+	queue_free(teller->orders, drop_order);
+	queue_free(teller->reports, drop_report);
+	free(teller);
+}
+
+enum err
+teller_start(struct sink *const *sinks, size_t count, struct teller **out, struct fault *why)
+{
+	struct teller *teller = count > TELLER_MOST_SINKS ? NULL : calloc(1, sizeof(*teller));
+	enum err err = ERR_OK;
+
+	if (!teller) {
+		for (size_t i = 0; i < count; i++)
+			sink_free(sinks[i]);
+		return count > TELLER_MOST_SINKS ? ERR_LIMIT : ERR_MEMORY;
+	}
+	for (size_t i = 0; i < count; i++) {
+		teller->lines[i].sink = sinks[i];
+		teller->lines[i].last = &teller->lines[i].first;
+		teller->lines[i].failing_since = MONO_NEVER;
+	}
+	teller->count = count;
+	err = queue_new(&teller->orders);
+	if (err == ERR_OK)
+		err = queue_new(&teller->reports);
+	if (err == ERR_OK) {
+		int number = pthread_create(&teller->thread, NULL, teller_run, teller);
+
+		if (number != 0) {
+			fault_set(why, "cannot make the sinks' thread: %s", strerror(number));
+			err = ERR_IO;
+		}
+	}
+	if (err != ERR_OK) {
+		teller_free(teller);
+		return err;
+	}
+	*out = teller;
+	return ERR_OK;
+}
+
+enum err
+teller_put(struct teller *teller, struct told *told, unsigned which)
+{
+	struct order *order = calloc(1, sizeof(*order));
+
+	if (!order)
+		return ERR_MEMORY;
+	order->told = told_hold(told);
+	order->which = which;
+	queue_put(teller->orders, &order->node);
+	return ERR_OK;
+}
+
+struct queue *
+teller_reports(struct teller *teller)
+{
+	return teller->reports;
+}
+
+void
+teller_figures(struct teller *teller, struct teller_figures *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->sink_count = teller->count;
+	for (size_t i = 0; i < teller->count; i++) {
+		out->sinks[i].name = teller->lines[i].sink->name;
+		out->sinks[i].queue = atomic_load(&teller->lines[i].waiting);
+		out->sinks[i].failures = atomic_load(&teller->lines[i].failures);
+		out->sinks[i].dropped = atomic_load(&teller->lines[i].dropped);
+	}
+}
+
+void
+teller_end(struct teller *teller, mono_t deadline)
+{
+	struct order *wake = calloc(1, sizeof(*wake));
+
+	atomic_store(&teller->end_at_us, deadline.us);
+	atomic_store(&teller->is_ending, true);
+	if (wake)
+		queue_put(teller->orders, &wake->node);
+	pthread_join(teller->thread, NULL);
+	teller_free(teller);
+}

@@ -1,0 +1,48 @@
+/*
+ * secret.h: bytes that must never be shown. Layer: base.
+ *
+ * There is one way out, secret_reveal(), and only the code that puts a login on the wire (dialogue/sasl.c,
+ * dialogue/imap.c), the fingerprint and the seal call it; a test holds the list of callers.
+ */
+#ifndef BASE_SECRET_H
+#define BASE_SECRET_H
+
+#include "base/buf.h"
+
+/* contract 3; H4-16: what a secret's file, command or credential is read up to. */
+#define SECRET_MOST_BYTES ((size_t)64 * 1024)
+
+struct secret;
+
+/* A copy of bytes. ERR_INVALID: empty, or a NUL inside (H4-05); ERR_LIMIT; ERR_MEMORY. */
+CHECKED enum err secret_new(struct bytes bytes, struct secret **out);
+/* One more owner. The count is atomic: a secret may be shared between threads, its bytes never change. */
+struct secret *secret_hold(struct secret *secret);
+/* Drops one owner; the last wipes and frees. NULL is fine. */
+void secret_free(struct secret *secret);
+struct bytes secret_reveal(const struct secret *secret);
+bool secret_equal(const struct secret *a, const struct secret *b);
+/* Overwrites every occurrence of the secret in text, its base64 and its IMAP-quoted form with "<secret>".
+ * Of secrets shorter than 4 bytes only whole words are masked. H2-44 */
+void secret_mask(const struct secret *secret, struct buf *text);
+
+/* What stands for a secret where it has to be told from another and must not be known:
+ * the first 8 bytes of HMAC-SHA-256 under a random key that never leaves state.db. */
+struct fingerprint {
+	uint8_t bytes[8];
+};
+
+struct fingerprint_key {
+	uint8_t bytes[32];
+};
+
+CHECKED enum err secret_fingerprint(
+	const struct secret *secret, const struct fingerprint_key *key, struct fingerprint *out);
+
+static inline bool
+fingerprint_equal(struct fingerprint a, struct fingerprint b)
+{
+	return memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
+}
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * settings.h: the settings files -> plain structs of facts and watch. Layer: config.
+ *
+ * settings_load() reads everything (contract 3: the main file, conf.d; each by itself so that one bad file does not
+ * hide the others' faults), judges it whole, and gives either settings or all faults. It may take seconds for 100,000
+ * mailboxes: the daemon calls it on a helper thread. It touches nothing but the files named.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/log.h"
+#include "facts/endpoint.h"
+#include "facts/event.h"
+#include "watch/watch.h"
+
+struct settings_paths {
+	const char *file;     /* NULL: SYSCONFDIR/mboxwatch/mboxwatch.conf */
+	const char *conf_dir; /* NULL: none; where file is NULL: SYSCONFDIR/mboxwatch/conf.d */
+};
+
+/* A fault, or a warning, with its place: "FILE:LINE: what is wrong; what would be right". */
+struct complaint {
+	bool is_warning;
+	char *file;
+	int line; /* 0: the whole file */
+	char *setting; /* "mailboxes.support.imap.port"; NULL: none */
+	char *text; /* "what is wrong; what would be right" */
+};
+
+struct complaints {
+	struct complaint *items;
+	size_t count;
+	size_t faults; /* of these */
+	bool is_incomplete; /* out of memory while noting */
+};
+
+void complaints_done(struct complaints *complaints);
+/* "FILE:LINE: [warning: ]text" */
+void complaint_put(struct buf *out, const struct complaint *complaint);
+
+struct mailbox_settings {
+	char *name;
+	char *address; /* may be NULL */
+	bool is_enabled;
+	struct labels labels;
+	struct endpoint *sides[SIDE_COUNT]; /* NULL: no such side */
+	struct watch_rules rules[SIDE_COUNT];
+	char *sites[SIDE_COUNT];
+	char *accounts[SIDE_COUNT]; /* account_key(), NULL: no login */
+	size_t account_lens[SIDE_COUNT];
+	char *file; /* where it stands, for faults and 409 */
+	int line;
+};
+
+enum sink_switch {
+	SINK_AUTO, /* journal: where there is one; syslog: where there is no journal */
+	SINK_ON,
+	SINK_OFF,
+	SINK_SWITCH_COUNT
+};
+
+struct settings {
+	unsigned threads;
+	char *socket;	    /* NULL: not set (then $RUNTIME_DIRECTORY/status.sock, else RUNSTATEDIR/mboxwatch/status.sock) */
+	char *socket_group; /* NULL: mboxwatch-status where it exists */
+	char *admin_group;  /* NULL: none */
+	char *state_dir;    /* NULL: not set */
+	char *helo_name;    /* NULL: this host's full name, else its address as a literal */
+	char *resolvers;    /* "a:53,b:53"; NULL: the system's */
+	enum log_level log_level;
+	enum sink_switch journal;
+	enum sink_switch syslog;
+	int syslog_facility; /* syslog's number; mail is 2 */
+	struct mailbox_settings *mailboxes;
+	size_t mailbox_count;
+	struct watch_limits limits;
+	struct watch_server *servers; /* hosts owned */
+	size_t server_count;
+	wall_t loaded;
+};
+
+/*
+ * ERR_OK: *out is the caller's (settings_free), warnings in complaints. ERR_INVALID: at least one fault, *out untouched.
+ * ERR_MEMORY.
+ */
+CHECKED enum err settings_load(
+	const struct settings_paths *paths, struct settings **out, struct complaints *complaints);
+void settings_free(struct settings *settings);
+/* NULL where there is none. */
+const struct mailbox_settings *settings_find(const struct settings *settings, struct bytes name);
+
+/*
+ * What watch takes, borrowing from settings (free mailboxes with free()). before: the settings in force, NULL at start;
+ * is_changed is set where a probe would be another. ERR_MEMORY
+ */
+CHECKED enum err settings_for_watch(const struct settings *settings, const struct settings *before,
+	struct watch_mailbox **mailboxes, struct watch_settings *out);
+
+/* The plan of -t (contract 2): logins a day and side per mailbox, probes per minute by server, intervals that result,
+ * memory. At most 40 servers and 40 mailboxes are listed, the rest summed. */
+void settings_put_plan(struct buf *out, const struct settings *settings);
+
+#endif

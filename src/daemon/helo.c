@@ -1,0 +1,115 @@
+/*
+ * helo.c: this host's full name or address. Layer: daemon.
+ */
+#include "daemon/helo.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RESOLVER_PATIENCE_S 2
+
+/* A name that EHLO may carry: letters, digits, hyphens, and at least one dot inside (RFC 5321 2.3.5). */
+static int
+is_full_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+	const char *dot = strchr(name, '.');
+
+	return name[len] == '\0' && dot && dot != name && dot[1] != '\0' && strcmp(name, "localhost.localdomain") != 0;
+}
+
+/* getaddrinfo() may wait long for a dead resolver: on a thread of its own, left alone after its time. */
+static void *
+ask_resolver(void *arg)
+{
+	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char *name = NULL;
+
+	if (getaddrinfo(arg, NULL, &hints, &found) == 0 && found && found->ai_canonname)
+		name = strdup(found->ai_canonname);
+	if (found)
+		freeaddrinfo(found);
+	free(arg);
+	return name;
+}
+
+static char *
+name_by_resolver(const char *host)
+{
+	struct timespec until;
+	pthread_t thread;
+	void *name = NULL;
+	char *copy = strdup(host);
+
+	if (!copy)
+		return NULL;
+	if (pthread_create(&thread, NULL, ask_resolver, copy) != 0) {
+		free(copy);
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += RESOLVER_PATIENCE_S;
+	if (pthread_timedjoin_np(thread, &name, &until) != 0) {
+		pthread_detach(thread);
+		return NULL;
+	}
+	return name;
+}
+
+static int
+put_literal(const struct sockaddr *address, char *out, size_t room)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (address->sa_family == AF_INET &&
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof(text)))
+		return snprintf(out, room, "[%s]", text) > 0;
+	if (address->sa_family == AF_INET6 &&
+		!IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr) &&
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof(text)))
+		return snprintf(out, room, "[IPv6:%s]", text) > 0;
+	return 0;
+}
+
+static char *
+address_literal(void)
+{
+	struct ifaddrs *all = NULL;
+	char text[INET6_ADDRSTRLEN + 16] = "[127.0.0.1]";
+
+	if (getifaddrs(&all) == 0) {
+		for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+			if (one->ifa_addr && !(one->ifa_flags & IFF_LOOPBACK) &&
+				put_literal(one->ifa_addr, text, sizeof(text)))
+				break;
+		}
+		freeifaddrs(all);
+	}
+	return strdup(text);
+}
+
+char *
+helo_name_of_host(void)
+{
+	char host[256] = "";
+	char *name;
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		return address_literal();
+	if (is_full_name(host))
+		return strdup(host);
+	name = name_by_resolver(host);
+	if (name && is_full_name(name))
+		return name;
+	free(name);
+	return address_literal();
+}

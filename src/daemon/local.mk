@@ -1,0 +1,15 @@
+sbin_PROGRAMS += src/mboxwatchd
+src_mboxwatchd_SOURCES = \
+	src/daemon/carry.c \
+	src/daemon/daemon.h \
+	src/daemon/figures.c \
+	src/daemon/helo.c src/daemon/helo.h \
+	src/daemon/loops.c src/daemon/loops.h \
+	src/daemon/main.c \
+	src/daemon/notify.c src/daemon/notify.h \
+	src/daemon/options.c src/daemon/options.h \
+	src/daemon/outbox.c src/daemon/outbox.h \
+	src/daemon/reload.c src/daemon/reload.h \
+	src/daemon/requests.c \
+	src/daemon/writer.c src/daemon/writer.h
+src_mboxwatchd_LDADD = $(ROOM_LIBS) $(OUTSIDE_LIBS)

@@ -1,0 +1,98 @@
+/*
+ * notify.c: sd_notify(3), wrapped once. Layer: daemon.
+ */
+#include "daemon/notify.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/time.h"
+
+#define STATUS_EVERY_US (2 * US_PER_S)
+
+struct notify {
+	const struct notify_calls *calls;
+	void *owner;
+	struct event *on_tick;
+	bool has_watchdog;
+	char status[200]; /* sent last */
+};
+
+static void
+send_status(struct notify *notify)
+{
+	const char *status = notify->calls->status(notify->owner);
+
+	if (strncmp(status, notify->status, sizeof(notify->status) - 1) == 0)
+		return;
+	strncpy(notify->status, status, sizeof(notify->status) - 1);
+	sd_notifyf(0, "STATUS=%s", notify->status);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct notify *notify = arg;
+
+	(void)fd;
+	(void)what;
+	if (notify->has_watchdog && notify->calls->is_alive(notify->owner))
+		sd_notify(0, "WATCHDOG=1");
+	send_status(notify);
+}
+
+enum err
+notify_start(struct event_base *base, const struct notify_calls *calls, void *owner, struct notify **out)
+{
+	struct notify *notify = calloc(1, sizeof(*notify));
+	uint64_t watchdog_us = 0;
+	int64_t every_us = STATUS_EVERY_US;
+
+	if (!notify)
+		return ERR_MEMORY;
+	notify->calls = calls;
+	notify->owner = owner;
+	notify->has_watchdog = sd_watchdog_enabled(0, &watchdog_us) > 0;
+	if (notify->has_watchdog && (int64_t)watchdog_us / 2 < every_us)
+		every_us = (int64_t)watchdog_us / 2;
+	notify->on_tick = event_new(base, -1, EV_PERSIST, on_tick, notify);
+	if (!notify->on_tick) {
+		free(notify);
+		return ERR_MEMORY;
+	}
+	event_add(notify->on_tick, &(struct timeval){ every_us / US_PER_S, every_us % US_PER_S });
+	*out = notify;
+	return ERR_OK;
+}
+
+void
+notify_free(struct notify *notify)
+{
+	if (!notify)
+		return;
+	event_free(notify->on_tick);
+	free(notify);
+}
+
+void
+notify_ready(struct notify *notify)
+{
+	sd_notifyf(0, "READY=1\nSTATUS=%s", notify->calls->status(notify->owner));
+}
+
+void
+notify_reloading(struct notify *notify)
+{
+	(void)notify;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_now().us);
+}
+
+void
+notify_stopping(struct notify *notify)
+{
+	(void)notify;
+	sd_notify(0, "STOPPING=1");
+}

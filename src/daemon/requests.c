@@ -1,0 +1,87 @@
+/*
+ * requests.c: what people ask for over the status socket, done. Layer: daemon.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/reload.h"
+
+static enum err
+on_probe(void *owner, uint32_t mailbox, uint64_t request, struct fault *why)
+{
+	struct daemon *daemon = owner;
+	enum err err = watch_probe_now(daemon->watch, mono_now(), wall_now(), mailbox, request, why);
+
+	carry_out(daemon);
+	return err;
+}
+
+static enum err
+on_pause(void *owner, uint32_t mailbox, int64_t for_us, const char *who, const char *reason, struct fault *why)
+{
+	struct daemon *daemon = owner;
+	enum err err = watch_pause(daemon->watch, mono_now(), wall_now(), mailbox, for_us, who, reason, why);
+
+	carry_out(daemon);
+	return err;
+}
+
+static enum err
+on_resume(void *owner, uint32_t mailbox, const char *who, const char *reason, int64_t *retry_us, struct fault *why)
+{
+	struct daemon *daemon = owner;
+	enum err err = watch_resume(daemon->watch, mono_now(), wall_now(), mailbox, who, reason, retry_us, why);
+
+	carry_out(daemon);
+	return err;
+}
+
+static void
+on_reload(void *owner, uint64_t request, const char *who)
+{
+	struct daemon *daemon = owner;
+
+	log_info("reload asked for by %s", who);
+	reload_ask(daemon->reload, request);
+}
+
+static enum err
+on_test_alert(void *owner, const char *sink, const char *who, const struct told **told)
+{
+	struct daemon *daemon = owner;
+	char detail[128];
+
+	if (sink && !outbox_has_sink(daemon->outbox, sink))
+		return ERR_NOT_FOUND;
+	snprintf(detail, sizeof(detail), "asked for by %s%s%s", who, sink ? ", for " : "", sink ? sink : "");
+	daemon->is_catching_test = true;
+	carry_tell(daemon, EVENT_TEST, detail);
+	carry_out(daemon);
+	daemon->is_catching_test = false;
+	*told = daemon->test_told;
+	return *told ? ERR_OK : ERR_MEMORY;
+}
+
+static void
+on_health(void *owner, struct control_health *out)
+{
+	figures_health(owner, out);
+}
+
+static void
+on_metrics(void *owner, struct buf *out, bool with_process)
+{
+	figures_put_metrics(owner, out, with_process);
+}
+
+const struct control_calls request_calls = {
+	.probe = on_probe,
+	.pause = on_pause,
+	.resume = on_resume,
+	.reload = on_reload,
+	.test_alert = on_test_alert,
+	.health = on_health,
+	.metrics = on_metrics,
+};

@@ -1,0 +1,430 @@
+/*
+ * writer.c: the disk's thread. Layer: daemon.
+ *
+ * Group commit: the thread takes all turns that wait, writes them in one transaction, and what came meanwhile is the next
+ * group; so a slow disk makes groups larger, never the queue.
+ */
+#define HASH_NONFATAL_OOM 1
+#include "daemon/writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#define RETRY_MS 1000
+#define CLEAN_EVERY_EVENTS 500
+
+/* A row that waits, by "kind/key". */
+struct waiting_row {
+	UT_hash_handle hh;
+	struct writer_row row;
+	char name[];
+};
+
+struct writer {
+	struct store *store;
+	struct queue *turns;
+	struct queue *reports;
+	pthread_t thread;
+	_Atomic int64_t last_turn_us;
+	atomic_bool is_ending;
+	atomic_bool has_ended;
+	/* of the thread alone */
+	struct waiting_row *rows;
+	struct told **events;
+	size_t event_count;
+	size_t event_room;
+	struct writer_cursor cursors[4];
+	size_t cursor_count;
+	uint64_t ticket;	/* of the last turn taken */
+	uint64_t ticket_stored; /* reported */
+	bool is_failing;
+	char failing_why[sizeof(((struct fault *)0)->text)];
+	size_t events_since_clean;
+};
+
+/* ---- turns, made by the main loop */
+
+struct writer_turn *
+writer_turn_new(uint64_t ticket)
+{
+	struct writer_turn *turn = calloc(1, sizeof(*turn));
+
+	if (turn)
+		turn->ticket = ticket;
+	return turn;
+}
+
+/* Room for one more item in an array that doubles. */
+static void *
+grown(void *items, size_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return items; /* room is the next power of two */
+	return reallocarray(items, count ? count * 2 : 1, size);
+}
+
+enum err
+writer_turn_row(struct writer_turn *turn, enum row_kind kind, char *key, char *value)
+{
+	struct writer_row *rows = grown(turn->rows, turn->row_count, sizeof(*rows));
+
+	if (!rows) {
+		free(key);
+		free(value);
+		return ERR_MEMORY;
+	}
+	turn->rows = rows;
+	turn->rows[turn->row_count++] = (struct writer_row){ kind, key, value };
+	return ERR_OK;
+}
+
+enum err
+writer_turn_event(struct writer_turn *turn, struct told *told)
+{
+	struct told **events = grown(turn->events, turn->event_count, sizeof(*events));
+
+	if (!events) {
+		told_free(told);
+		return ERR_MEMORY;
+	}
+	turn->events = events;
+	turn->events[turn->event_count++] = told;
+	return ERR_OK;
+}
+
+enum err
+writer_turn_cursor(struct writer_turn *turn, const char *sink, struct ulid id)
+{
+	struct writer_cursor *cursors = grown(turn->cursors, turn->cursor_count, sizeof(*cursors));
+
+	if (!cursors)
+		return ERR_MEMORY;
+	turn->cursors = cursors;
+	turn->cursors[turn->cursor_count++] = (struct writer_cursor){ sink, id };
+	return ERR_OK;
+}
+
+static void
+row_done(struct writer_row *row)
+{
+	free(row->key);
+	free(row->value);
+}
+
+void
+writer_turn_free(struct writer_turn *turn)
+{
+	if (!turn)
+		return;
+	for (size_t i = 0; i < turn->row_count; i++)
+		row_done(&turn->rows[i]);
+	for (size_t i = 0; i < turn->event_count; i++)
+		told_free(turn->events[i]);
+	free(turn->rows);
+	free(turn->events);
+	free(turn->cursors);
+	free(turn);
+}
+
+/* ---- what waits in the thread */
+
+static enum err
+wait_row(struct writer *writer, struct writer_row *row)
+{
+	size_t len = strlen(row->key);
+	struct waiting_row *known = NULL;
+	struct waiting_row *waiting = calloc(1, sizeof(*waiting) + len + 2);
+
+	if (!waiting)
+		return ERR_MEMORY;
+	waiting->name[0] = (char)('a' + row->kind);
+	memcpy(waiting->name + 1, row->key, len + 1);
+	HASH_FIND(hh, writer->rows, waiting->name, len + 1, known);
+	if (known) {
+		free(waiting);
+		row_done(&known->row);
+	} else {
+		known = waiting;
+		HASH_ADD_KEYPTR(hh, writer->rows, known->name, len + 1, known);
+	}
+	known->row = *row;
+	*row = (struct writer_row){ 0 };
+	return ERR_OK;
+}
+
+static enum err
+wait_event(struct writer *writer, struct told **told)
+{
+	struct told **events;
+
+	if (writer->event_count >= WRITER_MOST_WAITING)
+		return ERR_LIMIT; /* told from memory all the same; only its row is lost */
+	if (writer->event_count == writer->event_room) {
+		size_t room = writer->event_room ? writer->event_room * 2 : 16;
+
+		events = reallocarray(writer->events, room, sizeof(struct told *));
+		if (!events)
+			return ERR_MEMORY;
+		writer->events = events;
+		writer->event_room = room;
+	}
+	writer->events[writer->event_count++] = *told;
+	*told = NULL;
+	return ERR_OK;
+}
+
+static void
+wait_cursor(struct writer *writer, const struct writer_cursor *cursor)
+{
+	for (size_t i = 0; i < writer->cursor_count; i++) {
+		if (writer->cursors[i].sink == cursor->sink) {
+			writer->cursors[i].id = cursor->id;
+			return;
+		}
+	}
+	if (writer->cursor_count < COUNT_OF(writer->cursors))
+		writer->cursors[writer->cursor_count++] = *cursor;
+}
+
+static void
+wait_turn(struct writer *writer, struct writer_turn *turn)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < turn->row_count && err == ERR_OK; i++)
+		err = wait_row(writer, &turn->rows[i]);
+	for (size_t i = 0; i < turn->event_count && err == ERR_OK; i++)
+		err = wait_event(writer, &turn->events[i]);
+	for (size_t i = 0; i < turn->cursor_count; i++)
+		wait_cursor(writer, &turn->cursors[i]);
+	/* Where memory is short the ticket is still taken: outbox.c tells the events from memory after 5 s. */
+	writer->ticket = turn->ticket;
+	writer_turn_free(turn);
+}
+
+static bool
+has_waiting(const struct writer *writer)
+{
+	return writer->rows || writer->event_count || writer->cursor_count || writer->ticket != writer->ticket_stored;
+}
+
+static void
+drop_waiting(struct writer *writer)
+{
+	struct waiting_row *row;
+	struct waiting_row *next;
+
+	HASH_ITER(hh, writer->rows, row, next)
+	{
+		HASH_DEL(writer->rows, row);
+		row_done(&row->row);
+		free(row);
+	}
+	for (size_t i = 0; i < writer->event_count; i++)
+		told_free(writer->events[i]);
+	writer->event_count = 0;
+	writer->cursor_count = 0;
+}
+
+/* ---- writing */
+
+static enum err
+put_waiting(struct writer *writer, struct fault *why)
+{
+	struct waiting_row *row;
+	struct waiting_row *next;
+	enum err err = ERR_OK;
+
+	HASH_ITER(hh, writer->rows, row, next)
+	{
+		err = store_put_row(writer->store, row->row.kind, bytes_of(row->row.key), row->row.value, why);
+		if (err != ERR_OK)
+			return err;
+	}
+	for (size_t i = 0; i < writer->event_count && err == ERR_OK; i++)
+		err = store_put_event(writer->store, writer->events[i], why);
+	for (size_t i = 0; i < writer->cursor_count && err == ERR_OK; i++)
+		err = store_put_cursor(writer->store, writer->cursors[i].sink, writer->cursors[i].id, why);
+	writer->events_since_clean += writer->event_count;
+	if (err == ERR_OK && writer->events_since_clean >= CLEAN_EVERY_EVENTS) {
+		writer->events_since_clean = 0;
+		err = store_clean(writer->store, why);
+	}
+	return err;
+}
+
+static enum err
+write_waiting(struct writer *writer, struct fault *why)
+{
+	enum err err;
+
+	if (!writer->rows && !writer->event_count && !writer->cursor_count)
+		return ERR_OK; /* a turn with nothing in it */
+	err = store_begin(writer->store, why);
+	if (err == ERR_OK) {
+		err = put_waiting(writer, why);
+		if (err == ERR_OK)
+			err = store_commit(writer->store, why);
+		else
+			store_rollback(writer->store);
+	}
+	return err;
+}
+
+static void
+report(struct writer *writer, enum writer_report_kind kind, const struct fault *why)
+{
+	struct writer_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return; /* the next one says the same or more; outbox.c has its deadline */
+	report->kind = kind;
+	report->ticket = writer->ticket;
+	if (why)
+		report->why = *why;
+	queue_put(writer->reports, &report->node);
+}
+
+static void
+go_round(struct writer *writer)
+{
+	struct fault why = { "" };
+
+	if (!has_waiting(writer))
+		return;
+	if (write_waiting(writer, &why) == ERR_OK) {
+		drop_waiting(writer);
+		writer->ticket_stored = writer->ticket;
+		report(writer, WRITER_STORED, NULL);
+		if (writer->is_failing)
+			report(writer, WRITER_WELL, NULL);
+		writer->is_failing = false;
+	} else if (!writer->is_failing || strcmp(writer->failing_why, why.text) != 0) {
+		writer->is_failing = true;
+		memcpy(writer->failing_why, why.text, sizeof(why.text));
+		report(writer, WRITER_FAILING, &why);
+	}
+}
+
+static void *
+writer_run(void *arg)
+{
+	struct writer *writer = arg;
+	bool is_ending = false;
+
+	while (!is_ending) {
+		struct pollfd wait = { .fd = queue_fd(writer->turns), .events = POLLIN };
+		struct queue_node *node;
+
+		poll(&wait, 1, RETRY_MS);
+		/* Read before the queue: a turn put before the end was asked for is written. */
+		is_ending = atomic_load(&writer->is_ending);
+		for (node = queue_take(writer->turns); node;) {
+			struct queue_node *next = node->next;
+
+			wait_turn(writer, CONTAINER_OF(node, struct writer_turn, node));
+			node = next;
+		}
+		go_round(writer);
+		atomic_store(&writer->last_turn_us, mono_now().us);
+	}
+	atomic_store(&writer->has_ended, true);
+	return NULL;
+}
+
+/* ---- life */
+
+static void
+drop_turn(struct queue_node *node)
+{
+	writer_turn_free(CONTAINER_OF(node, struct writer_turn, node));
+}
+
+static void
+drop_report(struct queue_node *node)
+{
+	free(CONTAINER_OF(node, struct writer_report, node));
+}
+
+static void
+writer_free(struct writer *writer)
+{
+	queue_free(writer->turns, drop_turn);
+	queue_free(writer->reports, drop_report);
+	drop_waiting(writer);
+	free(writer->events);
+	store_close(writer->store);
+	free(writer);
+}
+
+enum err
+writer_start(struct store *store, struct writer **out, struct fault *why)
+{
+	struct writer *writer = calloc(1, sizeof(*writer));
+	enum err err;
+
+	if (!writer) {
+		store_close(store);
+		return ERR_MEMORY;
+	}
+	writer->store = store;
+	atomic_store(&writer->last_turn_us, mono_now().us);
+	err = queue_new(&writer->turns);
+	if (err == ERR_OK)
+		err = queue_new(&writer->reports);
+	if (err == ERR_OK) {
+		int number = pthread_create(&writer->thread, NULL, writer_run, writer);
+
+		if (number != 0) {
+			fault_set(why, "cannot make the writer's thread: %s", strerror(number));
+			err = ERR_IO;
+		}
+	}
+	if (err != ERR_OK) {
+		writer_free(writer);
+		return err;
+	}
+	*out = writer;
+	return ERR_OK;
+}
+
+void
+writer_put(struct writer *writer, struct writer_turn *turn)
+{
+	queue_put(writer->turns, &turn->node);
+}
+
+struct queue *
+writer_reports(struct writer *writer)
+{
+	return writer->reports;
+}
+
+mono_t
+writer_last_turn(struct writer *writer)
+{
+	return (mono_t){ atomic_load(&writer->last_turn_us) };
+}
+
+bool
+writer_end(struct writer *writer, mono_t deadline)
+{
+	struct writer_turn *last = writer_turn_new(UINT64_MAX); /* wakes it */
+
+	atomic_store(&writer->is_ending, true);
+	if (last)
+		queue_put(writer->turns, &last->node);
+	while (!atomic_load(&writer->has_ended)) {
+		if (!mono_is_before(mono_now(), deadline))
+			return false;
+		poll(NULL, 0, 5);
+	}
+	pthread_join(writer->thread, NULL);
+	writer_free(writer);
+	return true;
+}

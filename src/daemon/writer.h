@@ -1,0 +1,76 @@
+/*
+ * writer.h: the thread that owns the store: what one turn of the main loop decided becomes one transaction. Layer: daemon.
+ *
+ * A full or broken disk never loses a turn: rows (the newest of each key) and events wait in memory and are tried again
+ * every second. A disk that hangs holds up this thread alone; who waits for a ticket has a deadline of its own (outbox.h).
+ */
+#ifndef DAEMON_WRITER_H
+#define DAEMON_WRITER_H
+
+#include "base/queue.h"
+#include "store/store.h"
+
+#define WRITER_MOST_WAITING 100000 /* events kept in memory while the disk fails; H8-10 */
+
+struct writer;
+
+struct writer_row {
+	enum row_kind kind;
+	char *key;
+	char *value; /* NULL: delete */
+};
+
+struct writer_cursor {
+	const char *sink; /* static: a sink's name */
+	struct ulid id;
+};
+
+/* One turn; all of it is the writer's once put. */
+struct writer_turn {
+	struct queue_node node;
+	uint64_t ticket; /* rising */
+	struct writer_row *rows;
+	size_t row_count;
+	struct told **events;
+	size_t event_count;
+	struct writer_cursor *cursors;
+	size_t cursor_count;
+};
+
+enum writer_report_kind {
+	WRITER_STORED,	/* everything up to and with ticket is durable */
+	WRITER_FAILING, /* the store cannot be written: why; again whenever the reason changes */
+	WRITER_WELL,	/* it can be again, and all that waited was written */
+	WRITER_REPORT_COUNT
+};
+
+struct writer_report {
+	struct queue_node node;
+	enum writer_report_kind kind;
+	uint64_t ticket;
+	struct fault why;
+};
+
+/* store is the writer's from here on (also on failure). ERR_MEMORY, ERR_IO (no thread) */
+CHECKED enum err writer_start(struct store *store, struct writer **out, struct fault *why);
+/* NULL where the allocator said no. */
+struct writer_turn *writer_turn_new(uint64_t ticket);
+/* key and value are the turn's, also on failure. */
+CHECKED enum err writer_turn_row(struct writer_turn *turn, enum row_kind kind, char *key, char *value);
+/* told is the turn's, also on failure. */
+CHECKED enum err writer_turn_event(struct writer_turn *turn, struct told *told);
+CHECKED enum err writer_turn_cursor(struct writer_turn *turn, const char *sink, struct ulid id);
+void writer_turn_free(struct writer_turn *turn);
+/* Never waits. */
+void writer_put(struct writer *writer, struct writer_turn *turn);
+/* For the main loop: when readable, take all; each is a writer_report to be free()d. */
+struct queue *writer_reports(struct writer *writer);
+/* When the thread last went round; older than a few seconds: it hangs in the disk. */
+mono_t writer_last_turn(struct writer *writer);
+/*
+ * Writes what waits, then ends the thread and closes the store. False: it hangs past deadline and is left alone,
+ * with all that it owns; the process must end.
+ */
+bool writer_end(struct writer *writer, mono_t deadline);
+
+#endif

@@ -1,0 +1,448 @@
+/*
+ * dialogue.c: what the two protocols share: the step, the finding, masking, the transcript. Layer: dialogue, pure.
+ * Not here: grammar (smtp_reply.c, imap_response.c) and states (smtp.c, imap.c).
+ *
+ * Each call from outside runs the protocol until it has nothing more to read, and then makes one step of what came
+ * of it. What the server says before a command has gone out answers nothing (H2-10): dialogue_is_unsent().
+ */
+#include "dialogue/dialogue_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* What a verdict keeps of one line, one text; contract 7, "the few that a verdict keeps". */
+#define MOST_KEPT_BYTES ((size_t)4096)
+#define MOST_KEPT_CAPABILITY_BYTES ((size_t)256)
+#define MOST_TRANSCRIPT_BYTES ((size_t)256 * 1024)
+
+static const struct dialogue_protocol *const protocols[SIDE_COUNT] = {
+	[SIDE_SMTP] = &smtp_protocol,
+	[SIDE_IMAP] = &imap_protocol,
+};
+
+/* A word of settings that goes into a command: it ends where a blank or control would end it. */
+static char *
+copy_word(struct bytes word)
+{
+	size_t len = 0;
+
+	while (len < word.len && (unsigned char)word.at[len] > ' ')
+		len++;
+	return bytes_copy(bytes_first(word, len));
+}
+
+enum err
+dialogue_new(const struct dialogue_settings *settings, struct dialogue **out)
+{
+	const struct dialogue_protocol *protocol = protocols[settings->endpoint->side];
+	struct dialogue *dialogue = protocol->make();
+
+	if (!dialogue)
+		return ERR_MEMORY;
+	dialogue->protocol = protocol;
+	/* The count of owners is all that changes in it. */
+	dialogue->endpoint = endpoint_hold((struct endpoint *)(uintptr_t)settings->endpoint);
+	dialogue->helo_name = copy_word(settings->helo_name);
+	dialogue->version = copy_word(settings->version);
+	dialogue->is_traced = settings->is_traced;
+	dialogue->finding.side = settings->endpoint->side;
+	dialogue->finding.used = MECHANISM_NONE;
+	if (!dialogue->helo_name || !dialogue->version) {
+		dialogue_free(dialogue);
+		return ERR_MEMORY;
+	}
+	*out = dialogue;
+	return ERR_OK;
+}
+
+void
+dialogue_free(struct dialogue *dialogue)
+{
+	if (!dialogue)
+		return;
+	endpoint_free(dialogue->endpoint);
+	free(dialogue->helo_name);
+	free(dialogue->version);
+	buf_done_wiped(&dialogue->out);
+	buf_done_wiped(&dialogue->transcript);
+	secret_free(dialogue->secret);
+	finding_done(&dialogue->finding);
+	dialogue->protocol->free(dialogue);
+}
+
+/* --- what is said and heard --- */
+
+/* Puts text with the secret masked. */
+static void
+put_masked(const struct dialogue *dialogue, struct buf *out, struct bytes text)
+{
+	struct buf masked = { 0 };
+
+	buf_put(&masked, text);
+	if (dialogue->secret)
+		secret_mask(dialogue->secret, &masked);
+	if (buf_err(&masked) == ERR_OK)
+		buf_put(out, buf_bytes(&masked));
+	else
+		out->is_failed = true;
+	buf_done_wiped(&masked);
+}
+
+static void
+trace(struct dialogue *dialogue, const char *who, struct bytes line)
+{
+	struct buf *transcript = &dialogue->transcript;
+	struct buf masked = { 0 };
+	struct bytes rest;
+
+	if (!dialogue->is_traced || transcript->len > MOST_TRANSCRIPT_BYTES)
+		return;
+	/* Masked whole and then cut: a cut secret would not be known as one. */
+	put_masked(dialogue, &masked, line);
+	rest = buf_bytes(&masked);
+	do {
+		size_t end = bytes_index(rest, '\n');
+		struct bytes shown = bytes_first(rest, end);
+
+		/* Of a command of several lines each one. */
+		if (end < rest.len && end > 0 && rest.at[end - 1] == '\r')
+			shown.len--;
+		buf_put_string(transcript, who);
+		buf_put(transcript, bytes_first(shown, MOST_KEPT_BYTES));
+		buf_put_byte(transcript, '\n');
+		rest = bytes_from(rest, end + 1);
+	} while (rest.len > 0);
+	buf_done_wiped(&masked);
+	if (transcript->len > MOST_TRANSCRIPT_BYTES)
+		buf_put(transcript, BYTES("(the rest is left out)\n"));
+}
+
+void
+dialogue_say(struct dialogue *dialogue, struct bytes line)
+{
+	buf_put(&dialogue->out, line);
+	buf_put(&dialogue->out, BYTES("\r\n"));
+	trace(dialogue, "C: ", line);
+}
+
+void
+dialogue_say_secret(struct dialogue *dialogue, struct bytes line, struct bytes shown)
+{
+	buf_put(&dialogue->out, line);
+	buf_put(&dialogue->out, BYTES("\r\n"));
+	dialogue->is_out_secret = true;
+	trace(dialogue, "C: ", shown);
+}
+
+void
+dialogue_heard(struct dialogue *dialogue, struct bytes line)
+{
+	trace(dialogue, "S: ", line);
+}
+
+static void
+drop_out(struct dialogue *dialogue)
+{
+	if (dialogue->is_out_secret)
+		buf_done_wiped(&dialogue->out);
+	else
+		buf_clear(&dialogue->out);
+	dialogue->is_out_secret = false;
+}
+
+/* --- the finding --- */
+
+/*
+ * Cut at MOST_KEPT_BYTES. A NUL becomes C0 80, since what keeps it is a string: nothing is cut at it, and escape_put()
+ * shows it as the NUL that it was (facts/finding.h; H2-03).
+ */
+static void
+put_kept(struct buf *out, struct bytes text)
+{
+	text = bytes_first(text, MOST_KEPT_BYTES);
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] == '\0')
+			buf_put(out, BYTES("\xC0\x80"));
+		else
+			buf_put_byte(out, text.at[i]);
+	}
+}
+
+void
+dialogue_keep_text(struct dialogue *dialogue, char **out, struct bytes text)
+{
+	struct buf masked = { 0 };
+	struct buf kept = { 0 };
+
+	put_masked(dialogue, &masked, text);
+	put_kept(&kept, buf_bytes(&masked));
+	free(*out);
+	*out = NULL;
+	if (buf_err(&masked) == ERR_OK)
+		*out = buf_take(&kept);
+	buf_done_wiped(&masked);
+	buf_done(&kept);
+}
+
+static void
+add_line(struct texts *lines, struct bytes line)
+{
+	struct buf kept = { 0 };
+
+	put_kept(&kept, line);
+	/* A line too many is not kept, and one for which there is no memory: the verdict stands without it. */
+	if (buf_err(&kept) == ERR_OK &&
+		texts_add(lines, buf_bytes(&kept), VERDICT_MOST_REPLY_LINES) != ERR_OK) {
+		buf_done(&kept);
+		return;
+	}
+	buf_done(&kept);
+}
+
+void
+dialogue_keep_lines(struct dialogue *dialogue, struct bytes lines)
+{
+	struct texts *kept = &dialogue->finding.reply.lines;
+	struct buf masked = { 0 };
+	struct bytes rest;
+
+	/* Whole, then cut into lines: a secret echoed over two lines is masked too. */
+	put_masked(dialogue, &masked, lines);
+	rest = buf_bytes(&masked);
+	while (buf_err(&masked) == ERR_OK && rest.len > 0 && kept->count < VERDICT_MOST_REPLY_LINES) {
+		size_t end = bytes_index(rest, '\n');
+
+		add_line(kept, bytes_first(rest, end));
+		rest = bytes_from(rest, end + 1);
+	}
+	buf_done_wiped(&masked);
+}
+
+void
+dialogue_keep_capability(struct dialogue *dialogue, struct bytes capability)
+{
+	struct texts *capabilities = &dialogue->finding.capabilities;
+	struct buf kept = { 0 };
+
+	if (capability.len == 0 || capabilities->count == VERDICT_MOST_CAPABILITIES)
+		return;
+	put_kept(&kept, bytes_first(capability, MOST_KEPT_CAPABILITY_BYTES));
+	if (buf_err(&kept) != ERR_OK ||
+		texts_add(capabilities, buf_bytes(&kept), VERDICT_MOST_CAPABILITIES) != ERR_OK)
+		dialogue->is_failed = true;
+	buf_done(&kept);
+}
+
+void
+dialogue_note_text(struct dialogue *dialogue, const char *words, struct bytes text)
+{
+	char *kept = NULL;
+
+	dialogue_keep_text(dialogue, &kept, text);
+	finding_note(&dialogue->finding, "%s%s", words, kept ? kept : "");
+	free(kept);
+}
+
+static void
+note_line_ends(struct dialogue *dialogue)
+{
+	unsigned oddities = dialogue->protocol->line(dialogue)->oddities;
+
+	if (oddities & LINE_LF_ALONE)
+		finding_note(&dialogue->finding, "the server ends lines by LF alone");
+	if (oddities & LINE_MANY_CR)
+		finding_note(&dialogue->finding, "the server ends lines by more than one CR");
+}
+
+void
+dialogue_end(struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye)
+{
+	if (dialogue_is_ended(dialogue))
+		return;
+	drop_out(dialogue);
+	dialogue->want = DIALOGUE_WANT_END;
+	dialogue->stage = stage;
+	dialogue->finding.kind = kind;
+	dialogue->finding.stage = kind == FINDING_DONE ? STAGE_DONE : stage;
+	dialogue->finding.is_under_tls = dialogue->is_under_tls;
+	note_line_ends(dialogue);
+	if (goodbye == GOODBYE_SAID)
+		dialogue->protocol->put_goodbye(dialogue, &dialogue->out);
+	if (dialogue->out.len > 2)
+		trace(dialogue, "C: ", bytes_first(buf_bytes(&dialogue->out), dialogue->out.len - 2));
+}
+
+/* --- what is seen before any protocol --- */
+
+const char *
+dialogue_other_protocol(enum side side, struct bytes line)
+{
+	static const struct {
+		const char *start;
+		const char *name;
+		bool is_of_side[SIDE_COUNT]; /* where it is seen as another one */
+	} others[] = {
+		{ "SSH-", "SSH", { true, true } },
+		{ "HTTP/", "HTTP", { true, true } },
+		{ "<!DOCTYPE", "HTTP", { true, true } },
+		{ "<html", "HTTP", { true, true } },
+		{ "+OK", "POP3", { true, true } },
+		{ "-ERR", "POP3", { true, true } },
+		{ "RFB 0", "RFB (VNC)", { true, true } },
+		{ "@RSYNCD:", "rsync", { true, true } },
+		{ "* OK", "IMAP", { true, false } },
+		{ "* PREAUTH", "IMAP", { true, false } },
+		{ "* BYE", "IMAP", { true, false } },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (others[i].is_of_side[side] &&
+			bytes_starts_nocase(line, bytes_of(others[i].start)))
+			return others[i].name;
+	}
+	return NULL;
+}
+
+/* A TLS record where clear text was expected: alert or handshake, version 3.x (H1-16). */
+static bool
+is_tls_start(struct dialogue *dialogue, struct bytes received)
+{
+	for (size_t i = 0; i < received.len && dialogue->clear_bytes < 2; i++)
+		dialogue->clear_start[dialogue->clear_bytes++] = received.at[i];
+	return dialogue->clear_bytes == 2 &&
+		(dialogue->clear_start[0] == 0x15 || dialogue->clear_start[0] == 0x16) &&
+		dialogue->clear_start[1] == 0x03;
+}
+
+bool
+dialogue_may_login(const struct dialogue *dialogue)
+{
+	return dialogue->is_under_tls ||
+		(dialogue->endpoint->security == SECURITY_NONE && dialogue->endpoint->insecure_auth);
+}
+
+/* --- the calls from outside --- */
+
+/* What was to be sent is sent. */
+static void
+turn_begins(struct dialogue *dialogue)
+{
+	assert(dialogue->is_started && !dialogue_is_ended(dialogue));
+	drop_out(dialogue);
+}
+
+static void
+turn_ends(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	if (dialogue->is_failed || buf_err(&dialogue->out) != ERR_OK) {
+		/* Half a command is worse than none. */
+		dialogue->want = DIALOGUE_WANT_BYTES;
+		dialogue_end(dialogue, FINDING_NO_MEMORY, dialogue->asked_stage, GOODBYE_NONE);
+	}
+	if (dialogue->is_out_secret)
+		dialogue->finding.is_secret_sent = true;
+	dialogue->asked_stage = dialogue->stage;
+	*step = (struct dialogue_step){
+		.want = dialogue->want,
+		.stage = dialogue->stage,
+		.send = buf_bytes(&dialogue->out),
+		.is_secret = dialogue->is_out_secret,
+	};
+}
+
+void
+dialogue_start(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	assert(!dialogue->is_started);
+	dialogue->is_started = true;
+	if (dialogue->endpoint->security == SECURITY_TLS) {
+		dialogue->want = DIALOGUE_WANT_TLS;
+		dialogue->stage = STAGE_TLS;
+	} else {
+		dialogue->want = DIALOGUE_WANT_BYTES;
+		dialogue->protocol->begin(dialogue);
+	}
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want != DIALOGUE_WANT_TLS);
+	if (!dialogue->is_under_tls && dialogue->clear_bytes < 2 && is_tls_start(dialogue, received))
+		dialogue_end(dialogue, FINDING_TLS_BYTES, dialogue->stage, GOODBYE_NONE);
+	else
+		dialogue->protocol->receive(dialogue, received);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_tls_started(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_TLS);
+	dialogue->is_under_tls = true;
+	dialogue->want = DIALOGUE_WANT_BYTES;
+	if (dialogue->is_tls_over_starttls) {
+		texts_done(&dialogue->finding.capabilities);
+		dialogue->protocol->tls_started(dialogue);
+	} else {
+		dialogue->protocol->begin(dialogue);
+	}
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_login(struct dialogue *dialogue, struct secret *secret, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_LOGIN);
+	dialogue->secret = secret_hold(secret);
+	dialogue->want = DIALOGUE_WANT_BYTES;
+	dialogue->protocol->login(dialogue);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_held(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_LOGIN);
+	dialogue_end(dialogue, FINDING_HELD, dialogue->stage, GOODBYE_SAID);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_closed(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	dialogue->protocol->lost(dialogue);
+	dialogue_end(dialogue, FINDING_CLOSED, dialogue->stage, GOODBYE_NONE);
+	drop_out(dialogue);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_timeout(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	dialogue->protocol->lost(dialogue);
+	dialogue_end(dialogue, FINDING_TIMEOUT, dialogue->stage,
+		dialogue->want == DIALOGUE_WANT_TLS ? GOODBYE_NONE : GOODBYE_SAID);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_take_finding(struct dialogue *dialogue, struct finding *out)
+{
+	assert(dialogue_is_ended(dialogue));
+	*out = dialogue->finding;
+	dialogue->finding = (struct finding){ 0 };
+}
+
+struct bytes
+dialogue_transcript(const struct dialogue *dialogue)
+{
+	return buf_bytes(&dialogue->transcript);
+}

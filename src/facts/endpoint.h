@@ -1,0 +1,69 @@
+/*
+ * endpoint.h: what the settings say of one endpoint, as far as a probe needs it. Layer: facts.
+ *
+ * Made by config, never changed after that, and shared: endpoint_hold() and endpoint_free() count owners atomically,
+ * so that a probe in flight keeps the settings it began with while a reload brings others (H4-12).
+ */
+#ifndef FACTS_ENDPOINT_H
+#define FACTS_ENDPOINT_H
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "facts/words.h"
+
+enum secret_kind {
+	SECRET_NONE, /* auth = none */
+	SECRET_VALUE,
+	SECRET_FILE,
+	SECRET_COMMAND,
+	SECRET_CREDENTIAL,
+	SECRET_KIND_COUNT
+};
+
+enum tls_version {
+	TLS_1_0,
+	TLS_1_1,
+	TLS_1_2,
+	TLS_1_3,
+	TLS_VERSION_COUNT
+};
+
+/* Where a secret comes from. All strings are the struct's own. */
+struct secret_source {
+	enum secret_kind kind;
+	struct secret *value; /* SECRET_VALUE */
+	char *path;	      /* SECRET_FILE: a path; SECRET_CREDENTIAL: a name below $CREDENTIALS_DIRECTORY */
+	char **argv;	      /* SECRET_COMMAND: ends in NULL */
+};
+
+struct endpoint {
+	int owners; /* atomic; by endpoint_hold() and endpoint_free() alone */
+	enum side side;
+	char *host;    /* A-label, lower case, no final dot; or an address literal (without brackets) */
+	bool is_address; /* host is a literal: no SNI (H1-25) */
+	uint16_t port;
+	enum security security;
+	char *username; /* may be NULL with MECHANISM_NONE */
+	struct secret_source secret;
+	enum mechanism mechanism;
+	bool insecure_auth;
+	enum family family;
+	char *tls_name; /* name for SNI and verification; the host where not set in the settings */
+	char *ca_file;	/* NULL: the system's store alone */
+	enum tls_version tls_min;
+	char *folder;	/* imap: UTF-8; "INBOX" */
+	bool is_select; /* imap: SELECT in EXAMINE's place */
+	int64_t timeout_us;
+	int64_t stage_timeout_us;
+};
+
+/* One owner; port, security and strings unset, timeouts and tls_min as contract 3 has them. NULL where
+ * the allocator said no. */
+struct endpoint *endpoint_new(enum side side);
+struct endpoint *endpoint_hold(struct endpoint *endpoint);
+/* NULL is fine. */
+void endpoint_free(struct endpoint *endpoint);
+/* Whether a probe of b would be the same as one of a (all that is above, but owners). */
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+
+#endif

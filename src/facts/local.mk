@@ -1,0 +1,10 @@
+noinst_LIBRARIES += src/facts/libfacts.a
+src_facts_libfacts_a_SOURCES = \
+	src/facts/words.c src/facts/words.h \
+	src/facts/cause.c src/facts/cause.h src/facts/causes.def \
+	src/facts/endpoint.c src/facts/endpoint.h \
+	src/facts/verdict.c src/facts/verdict_json.c src/facts/texts.c src/facts/verdict.h \
+	src/facts/finding.c src/facts/finding.h \
+	src/facts/event.c src/facts/alert_render.c src/facts/event.h src/facts/events.def \
+	src/facts/mailbox.c src/facts/mailbox.h \
+	src/facts/row.h

@@ -1,0 +1,238 @@
+/*
+ * open.c: the state directory and state.db at start. Layer: store.
+ *
+ * sqlite3_open() succeeds on nearly anything: an empty file is a fine, empty database, and garbage shows at the first use.
+ * So: the name is looked at without following links, then quick_check, application_id and user_version, and a file
+ * that existed and is empty counts as damaged (H6-05). What is damaged is set aside by name with its -wal and -shm.
+ */
+#include "store/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/random.h"
+
+#define STATE_NAME "state.db"
+#define APPLICATION_ID 0x6d627731 /* "mbw1" */
+#define STATE_VERSION 1
+/* Beside the damaged ones only so many are kept (H6-07). */
+#define MOST_SET_ASIDE 3
+
+static const char schema[] = "PRAGMA application_id = 1835169585;"
+			     "PRAGMA user_version = 1;"
+			     "CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+			     " PRIMARY KEY(kind, key)) WITHOUT ROWID;"
+			     "CREATE TABLE event(id BLOB PRIMARY KEY, kind TEXT NOT NULL, level TEXT NOT NULL,"
+			     " time_us INTEGER NOT NULL, line TEXT NOT NULL, json TEXT NOT NULL, journal BLOB NOT NULL)"
+			     " WITHOUT ROWID;"
+			     "CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
+			     "CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+
+enum err
+store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
+{
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+		fault_set(why, "%s: cannot be made: %s", dir, strerror(errno));
+		return err_from_errno(errno);
+	}
+	*dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dir_fd < 0) {
+		fault_set(why, "%s: %s", dir, strerror(errno));
+		return err_from_errno(errno);
+	}
+	*lock_fd = openat(*dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*lock_fd < 0) {
+		fault_set(why, "%s/lock: %s", dir, strerror(errno));
+		return err_from_errno(errno);
+	}
+	/* The lock is the kernel's: it goes with the process, whatever its number is used for next (H5-20). */
+	if (flock(*lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return ERR_OK;
+	fault_set(why, "%s: another mboxwatchd holds this state directory", dir);
+	return errno == EWOULDBLOCK ? ERR_BUSY : err_from_errno(errno);
+}
+
+static int
+number_of(sqlite3 *db, const char *sql, int otherwise)
+{
+	sqlite3_stmt *statement = NULL;
+	int number = otherwise;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return number;
+}
+
+static enum err
+check(sqlite3 *db, struct fault *why)
+{
+	sqlite3_stmt *statement = NULL;
+	enum err err = ERR_DAMAGED;
+	int version;
+	int code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW) {
+		const char *word = (const char *)sqlite3_column_text(statement, 0);
+
+		err = word && strcmp(word, "ok") == 0 ? ERR_OK : ERR_DAMAGED;
+	} else {
+		err = err_from_sqlite(code);
+	}
+	if (err != ERR_OK)
+		fault_set(why, "state.db: %s", code == SQLITE_ROW ? "its pages are damaged" : sqlite3_errmsg(db));
+	sqlite3_finalize(statement);
+	if (err != ERR_OK)
+		return err;
+	if (number_of(db, "PRAGMA application_id", 0) != APPLICATION_ID) {
+		fault_set(why, "state.db: not a state file of mboxwatch");
+		return ERR_DAMAGED;
+	}
+	version = number_of(db, "PRAGMA user_version", 0);
+	if (version > STATE_VERSION) {
+		fault_set(why, "state.db has version %d, this mboxwatchd knows %d; install the newer one", version,
+			STATE_VERSION);
+		return ERR_TOO_NEW;
+	}
+	return ERR_OK;
+}
+
+static enum err
+exec(sqlite3 *db, const char *sql, struct fault *why)
+{
+	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	if (code != SQLITE_OK)
+		fault_set(why, "state.db: %s", sqlite3_errmsg(db));
+	return err_from_sqlite(code);
+}
+
+static enum err
+open_one(const char *path, bool is_new, sqlite3 **out, struct fault *why)
+{
+	int code = sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	enum err err = err_from_sqlite(code);
+
+	if (err != ERR_OK) {
+		fault_set(why, "%s: %s", path, *out ? sqlite3_errmsg(*out) : sqlite3_errstr(code));
+		return err;
+	}
+	sqlite3_extended_result_codes(*out, 1);
+	sqlite3_busy_timeout(*out, 1000);
+	if (!is_new)
+		err = check(*out, why);
+	if (err == ERR_OK)
+		err = exec(*out, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;", why);
+	if (err == ERR_OK && is_new) {
+		err = exec(*out, "BEGIN IMMEDIATE", why);
+		if (err == ERR_OK)
+			err = exec(*out, schema, why);
+		if (err == ERR_OK)
+			err = exec(*out, "COMMIT", why);
+	}
+	return err;
+}
+
+static void
+set_aside_one(int dir_fd, const char *suffix, const char *name)
+{
+	char from[64];
+	char to[320];
+
+	snprintf(from, sizeof(from), STATE_NAME "%s", suffix);
+	snprintf(to, sizeof(to), "%s%s", name, suffix);
+	if (renameat(dir_fd, from, dir_fd, to) != 0 && errno != ENOENT)
+		unlinkat(dir_fd, from, 0);
+}
+
+/* state.db.damaged-1 … -3; with all three taken the oldest number is used again. */
+static void
+set_aside(int dir_fd, struct store_opened *opened)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	unsigned number = 1;
+	struct stat status;
+
+	while (number <= MOST_SET_ASIDE) {
+		snprintf(opened->set_aside, sizeof(opened->set_aside), STATE_NAME ".damaged-%u", number);
+		if (fstatat(dir_fd, opened->set_aside, &status, AT_SYMLINK_NOFOLLOW) != 0)
+			break;
+		number++;
+	}
+	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
+		set_aside_one(dir_fd, suffixes[i], opened->set_aside);
+}
+
+/* The key under which secrets are told apart; made once. */
+static enum err
+key_of(sqlite3 *db, struct fingerprint_key *key, struct fault *why)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, "SELECT value FROM key WHERE name = 'fingerprint'", -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == (int)sizeof(key->bytes)) {
+		memcpy(key->bytes, sqlite3_column_blob(statement, 0), sizeof(key->bytes));
+		sqlite3_finalize(statement);
+		return ERR_OK;
+	}
+	sqlite3_finalize(statement);
+	statement = NULL;
+	random_fill(key->bytes, sizeof(key->bytes));
+	code = sqlite3_prepare_v2(
+		db, "INSERT OR REPLACE INTO key(name, value) VALUES('fingerprint', ?1)", -1, &statement, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_bind_blob(statement, 1, key->bytes, sizeof(key->bytes), SQLITE_STATIC);
+		code = sqlite3_step(statement);
+	}
+	if (code != SQLITE_DONE)
+		fault_set(why, "state.db: %s", sqlite3_errmsg(db));
+	sqlite3_finalize(statement);
+	return err_from_sqlite(code);
+}
+
+enum err
+store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_opened *opened, struct fault *why)
+{
+	char path[4096];
+	struct stat status;
+	bool is_there = fstatat(dir_fd, STATE_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	mode_t mask;
+	enum err err;
+
+	random_fill(opened->fingerprint_key.bytes, sizeof(opened->fingerprint_key.bytes)); /* for a start without a file */
+	if (is_there && !S_ISREG(status.st_mode)) {
+		fault_set(why, "%s/" STATE_NAME ": no regular file%s", dir,
+			S_ISLNK(status.st_mode) ? " (a symbolic link)" : "");
+		return ERR_INVALID;
+	}
+	if (snprintf(path, sizeof(path), "%s/" STATE_NAME, dir) >= (int)sizeof(path))
+		return ERR_INVALID;
+	opened->is_new = !is_there;
+	mask = umask(0077);
+	if (is_there && status.st_size == 0) {
+		fault_set(why, "state.db: empty though it existed");
+		err = ERR_DAMAGED;
+	} else {
+		err = open_one(path, !is_there, out, why);
+	}
+	if (err == ERR_DAMAGED) {
+		sqlite3_close_v2(*out);
+		*out = NULL;
+		set_aside(dir_fd, opened);
+		opened->is_new = true;
+		err = open_one(path, true, out, why);
+	}
+	if (err == ERR_OK)
+		err = key_of(*out, &opened->fingerprint_key, why);
+	umask(mask);
+	return err;
+}

@@ -1,0 +1,434 @@
+/*
+ * store.c: state.db: rows, the outbox of events, the sinks' cursors. Layer: store.
+ * Not here: when it is called and what happens while the disk fails (daemon/writer.c); files set aside (open.c).
+ *
+ * One database, three tables. `row` holds what watch keeps, by kind and key. `event` is the outbox: an event and the rows that
+ * belong to it are in one transaction, so after kill -9 there are both or neither. `cursor` says how far each sink has
+ * come. WAL with synchronous=FULL: what was reported as committed outlives a power cut (H6-13).
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/open.h"
+
+enum statement {
+	PUT_ROW,
+	DELETE_ROW,
+	ROWS,
+	PUT_EVENT,
+	EVENTS,
+	NEWEST_EVENT,
+	PUT_CURSOR,
+	CURSOR,
+	CLEAN,
+	STATEMENT_COUNT
+};
+
+static const char *const statements[STATEMENT_COUNT] = {
+	[PUT_ROW] = "INSERT INTO row(kind, key, value) VALUES(?1, ?2, ?3)"
+		    " ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value",
+	[DELETE_ROW] = "DELETE FROM row WHERE kind = ?1 AND key = ?2",
+	[ROWS] = "SELECT kind, key, value FROM row",
+	/* An event told again after a crash keeps its id: it is there already. */
+	[PUT_EVENT] = "INSERT INTO event(id, kind, level, time_us, line, json, journal) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+		      " ON CONFLICT(id) DO NOTHING",
+	[EVENTS] = "SELECT id, kind, level, time_us, line, json, journal FROM event WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[NEWEST_EVENT] = "SELECT max(id) FROM event",
+	[PUT_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET id = excluded.id",
+	[CURSOR] = "SELECT id FROM cursor WHERE sink = ?1",
+	/* The newest STORE_EVENTS_KEPT stay, and all that a sink has not taken yet; 500 at a time. */
+	[CLEAN] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < (SELECT id FROM event ORDER BY id DESC"
+		  " LIMIT 1 OFFSET ?1) AND id <= coalesce((SELECT min(id) FROM cursor), x'') ORDER BY id LIMIT 500)",
+};
+
+struct store {
+	struct sqlite3 *db; /* NULL: cannot be written; why_not says so */
+	struct sqlite3_stmt *prepared[STATEMENT_COUNT];
+	enum err why_not;
+	struct fault why;
+	int dir_fd;
+	int lock_fd;
+	bool has_reserve;
+};
+
+enum err
+err_from_sqlite(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return ERR_OK;
+	case SQLITE_FULL:
+		return ERR_FULL;
+	case SQLITE_NOMEM:
+		return ERR_MEMORY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERR_DAMAGED;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ERR_BUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return ERR_DENIED;
+	default:
+		return ERR_IO;
+	}
+}
+
+static enum err
+told_why(struct store *store, int code, struct fault *why)
+{
+	enum err err = err_from_sqlite(code);
+
+	if (err != ERR_OK)
+		fault_set(why, "state.db: %s", store->db ? sqlite3_errmsg(store->db) : "not open");
+	return err;
+}
+
+static enum err
+prepare_all(struct store *store, struct fault *why)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		int code = sqlite3_prepare_v3(
+			store->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &store->prepared[i], NULL);
+
+		if (code != SQLITE_OK)
+			return told_why(store, code, why);
+	}
+	return ERR_OK;
+}
+
+/* Runs a statement that gives no row; bindings are the caller's and go. */
+static enum err
+run(struct store *store, enum statement which, struct fault *why)
+{
+	sqlite3_stmt *statement = store->prepared[which];
+	int code = sqlite3_step(statement);
+	enum err err = told_why(store, code, why);
+
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return err;
+}
+
+static enum err
+usable(const struct store *store, struct fault *why)
+{
+	if (store->db)
+		return ERR_OK;
+	*why = store->why;
+	return store->why_not;
+}
+
+/* ---- the reserve: 1 MiB given up when the disk is full, so that the next commit finds room (trials: DELETE does not) */
+
+#define RESERVE_NAME "reserve"
+#define RESERVE_BYTES (1024 * 1024)
+
+static void
+reserve_make(struct store *store)
+{
+	int fd;
+
+	if (store->has_reserve || store->dir_fd < 0)
+		return;
+	fd = openat(store->dir_fd, RESERVE_NAME, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, RESERVE_BYTES) == 0)
+		store->has_reserve = true;
+	else
+		unlinkat(store->dir_fd, RESERVE_NAME, 0);
+	close(fd);
+}
+
+static bool
+reserve_give_up(struct store *store)
+{
+	if (!store->has_reserve)
+		return false;
+	store->has_reserve = false;
+	return unlinkat(store->dir_fd, RESERVE_NAME, 0) == 0;
+}
+
+/* ---- life */
+
+enum err
+store_open(const char *dir, struct store **out, struct store_opened *opened, struct fault *why)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	enum err err;
+
+	memset(opened, 0, sizeof(*opened));
+	if (!store)
+		return ERR_MEMORY;
+	store->dir_fd = store->lock_fd = -1;
+	err = store_dir_lock(dir, &store->dir_fd, &store->lock_fd, why);
+	if (err == ERR_OK)
+		err = store_file_open(dir, store->dir_fd, &store->db, opened, why);
+	if (err == ERR_OK)
+		err = prepare_all(store, why);
+	if (err == ERR_OK) {
+		reserve_make(store);
+		*out = store;
+		return ERR_OK;
+	}
+	if (err == ERR_BUSY || err == ERR_TOO_NEW || err == ERR_INVALID || err == ERR_MEMORY) {
+		store_close(store);
+		return err;
+	}
+	/* H6-04: watch and tell without it. */
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		sqlite3_finalize(store->prepared[i]);
+		store->prepared[i] = NULL;
+	}
+	sqlite3_close_v2(store->db);
+	store->db = NULL;
+	store->why_not = err;
+	store->why = *why;
+	opened->is_new = true;
+	*out = store;
+	return err;
+}
+
+void
+store_close(struct store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(store->prepared[i]);
+	sqlite3_close_v2(store->db);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	if (store->dir_fd >= 0)
+		close(store->dir_fd);
+	free(store);
+}
+
+/* ---- transactions */
+
+static enum err
+execute(struct store *store, const char *sql, struct fault *why)
+{
+	return told_why(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), why);
+}
+
+enum err
+store_begin(struct store *store, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	return err != ERR_OK ? err : execute(store, "BEGIN IMMEDIATE", why);
+}
+
+void
+store_rollback(struct store *store)
+{
+	if (store->db && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum err
+store_commit(struct store *store, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	err = execute(store, "COMMIT", why);
+	if (err == ERR_FULL && reserve_give_up(store) && !sqlite3_get_autocommit(store->db))
+		err = execute(store, "COMMIT", why);
+	if (err != ERR_OK)
+		store_rollback(store);
+	else
+		reserve_make(store);
+	return err;
+}
+
+/* ---- rows */
+
+enum err
+store_put_row(struct store *store, enum row_kind kind, struct bytes key, const char *value, struct fault *why)
+{
+	enum statement which = value ? PUT_ROW : DELETE_ROW;
+	sqlite3_stmt *statement;
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	statement = store->prepared[which];
+	sqlite3_bind_text(statement, 1, row_kind_name(kind), -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, key.at, (int)key.len, SQLITE_STATIC);
+	if (value)
+		sqlite3_bind_text(statement, 3, value, -1, SQLITE_STATIC);
+	err = run(store, which, why);
+	if (err == ERR_FULL && reserve_give_up(store))
+		fault_set(why, "the disk is full; the reserve was given up");
+	return err;
+}
+
+static struct bytes
+column_bytes(sqlite3_stmt *statement, int column)
+{
+	const void *at = sqlite3_column_blob(statement, column);
+
+	return (struct bytes){ at, at ? (size_t)sqlite3_column_bytes(statement, column) : 0 };
+}
+
+enum err
+store_rows(struct store *store, store_on_row *on_row, void *owner, struct fault *why)
+{
+	sqlite3_stmt *statement;
+	enum err err = usable(store, why);
+	int code;
+
+	if (err != ERR_OK)
+		return err;
+	statement = store->prepared[ROWS];
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		enum row_kind kind;
+
+		/* A kind that we do not know is a later version's or an administrator's: left alone. */
+		if (row_kind_from_name(column_bytes(statement, 0), &kind) == ERR_OK)
+			on_row(owner, kind, column_bytes(statement, 1), column_bytes(statement, 2));
+	}
+	err = told_why(store, code, why);
+	sqlite3_reset(statement);
+	return err;
+}
+
+/* ---- events */
+
+enum err
+store_put_event(struct store *store, const struct told *told, struct fault *why)
+{
+	sqlite3_stmt *statement;
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	statement = store->prepared[PUT_EVENT];
+	sqlite3_bind_blob(statement, 1, told->id.bytes, sizeof(told->id.bytes), SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, event_kind_name(told->kind), -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 3, level_name(told->level), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 4, told->time.us);
+	sqlite3_bind_text(statement, 5, told->line, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 6, told->json, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 7, told->journal, (int)told->journal_len, SQLITE_STATIC);
+	return run(store, PUT_EVENT, why);
+}
+
+/* Reads a row of EVENTS into told, whose texts are borrowed from the statement. False: it is no event of ours. */
+static bool
+read_event(sqlite3_stmt *statement, struct told *told)
+{
+	struct bytes id = column_bytes(statement, 0);
+	struct bytes journal;
+
+	memset(told, 0, sizeof(*told));
+	if (id.len != sizeof(told->id.bytes) || event_kind_from_name(column_bytes(statement, 1), &told->kind) != ERR_OK ||
+		level_from_name(column_bytes(statement, 2), &told->level) != ERR_OK)
+		return false;
+	memcpy(told->id.bytes, id.at, id.len);
+	told->time.us = sqlite3_column_int64(statement, 3);
+	told->line = (char *)sqlite3_column_text(statement, 4);
+	told->json = (char *)sqlite3_column_text(statement, 5);
+	journal = column_bytes(statement, 6);
+	told->journal = (char *)journal.at;
+	told->journal_len = journal.len;
+	return told->line && told->json && told->journal;
+}
+
+enum err
+store_events(struct store *store, struct ulid after, size_t most, store_on_event *on_event, void *owner, struct fault *why)
+{
+	sqlite3_stmt *statement;
+	enum err err = usable(store, why);
+	int code;
+
+	if (err != ERR_OK)
+		return err;
+	statement = store->prepared[EVENTS];
+	sqlite3_bind_blob(statement, 1, after.bytes, sizeof(after.bytes), SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)most);
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct told told;
+
+		if (read_event(statement, &told))
+			on_event(owner, &told);
+	}
+	err = told_why(store, code, why);
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return err;
+}
+
+/* The one id that a statement gives, unset where it gives none. */
+static enum err
+read_id(struct store *store, enum statement which, struct ulid *out, struct fault *why)
+{
+	sqlite3_stmt *statement = store->prepared[which];
+	int code = sqlite3_step(statement);
+	enum err err = told_why(store, code, why);
+
+	memset(out, 0, sizeof(*out));
+	if (code == SQLITE_ROW) {
+		struct bytes id = column_bytes(statement, 0);
+
+		if (id.len == sizeof(out->bytes))
+			memcpy(out->bytes, id.at, id.len);
+	}
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return err;
+}
+
+enum err
+store_newest_event(struct store *store, struct ulid *out, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	return err != ERR_OK ? err : read_id(store, NEWEST_EVENT, out, why);
+}
+
+enum err
+store_put_cursor(struct store *store, const char *sink, struct ulid id, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	sqlite3_bind_text(store->prepared[PUT_CURSOR], 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(store->prepared[PUT_CURSOR], 2, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
+	return run(store, PUT_CURSOR, why);
+}
+
+enum err
+store_cursor(struct store *store, const char *sink, struct ulid *out, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	sqlite3_bind_text(store->prepared[CURSOR], 1, sink, -1, SQLITE_STATIC);
+	return read_id(store, CURSOR, out, why);
+}
+
+enum err
+store_clean(struct store *store, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	sqlite3_bind_int64(store->prepared[CLEAN], 1, STORE_EVENTS_KEPT);
+	return run(store, CLEAN, why);
+}

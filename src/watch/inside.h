@@ -1,0 +1,447 @@
+/*
+ * inside.h: what the files of this room share; nobody outside includes it. Layer: watch, pure.
+ *
+ * One probe's way: its endpoint stands in `due` until its time (schedule.c), in its server's `ready` until limits
+ * have room (server.c), then a WATCH_PROBE goes out. watch_login() asks the server's budget and the account's brake
+ * (account.c). watch_verdict() books the login (account.c), moves the endpoint's state (state.c), tells (tell.c), keeps
+ * rows (rows.c) and plans the next probe (schedule.c).
+ */
+#ifndef WATCH_INSIDE_H
+#define WATCH_INSIDE_H
+
+#include "base/heap.h"
+#include "facts/mailbox.h"
+#include "watch/watch.h"
+
+#define HASH_NONFATAL_OOM 1 /* an element that found no room has hh.tbl NULL */
+#include <uthash.h>
+
+/* Contract 3: "Whatever the secrets, an account is never refused more than 4 times in 15 m and 12 times in 1 d". */
+#define ACCOUNT_CAPS 2
+extern const struct watch_count_rule account_caps[ACCOUNT_CAPS];
+
+#define ACCOUNT_KEY_LEN 32	/* 128 bits of hash in hex: no user name lies in a row's key */
+#define ACCOUNT_MOST_TRIED 16	/* secrets that an account refused; 12 a day at most */
+#define ACCOUNT_MOST_REFUSALS 128 /* of one secret; more than any sane count */
+#define RESUMES_MOST 2		/* contract 3: one login by resume, 2 in 1 h */
+#define WAIT_MOST_US (6 * US_PER_H) /* causes.md, W; H7-23 */
+
+struct mailbox;
+struct watched;
+struct server;
+struct account;
+
+enum result {
+	RESULT_NONE,
+	RESULT_ACCEPTED,
+	RESULT_REFUSED,
+	RESULT_COUNT
+};
+
+/* ---- accounts */
+
+struct refusal {
+	wall_t time;
+	bool is_supposed; /* a booking that an unclean end left behind; gone with the next accepted login */
+};
+
+/* A secret that an account has refused. */
+struct tried {
+	struct fingerprint fingerprint;
+	bool has_cause;
+	enum cause cause;
+	enum result results[SIDE_COUNT]; /* of each side's last login with it */
+	struct refusal *refusals;	 /* oldest first */
+	size_t count;
+	size_t room;
+};
+
+struct brake {
+	bool is_open;
+	bool is_told;
+	wall_t since;
+	wall_t next_try;
+	unsigned step; /* tries made: index into brake_retry_us */
+	bool has_cause;
+	enum cause cause;
+	bool has_side; /* only this side is held */
+	enum side side;
+	char mailbox[MAILBOX_NAME_MOST + 1]; /* whose refusal opened it */
+};
+
+struct last_login {
+	struct fingerprint fingerprint;
+	enum result result;
+	bool is_proven; /* accepted since this watch began: needs no booking */
+};
+
+struct account {
+	UT_hash_handle hh;
+	char key[ACCOUNT_KEY_LEN + 1];
+	struct watched *endpoints; /* linked by account_next */
+	struct probe *logins;	   /* those allowed and not yet judged, and those that wait, in order */
+	struct tried *tried;
+	size_t tried_count;
+	struct last_login last[SIDE_COUNT];
+	struct brake brake;
+	wall_t resumed[RESUMES_MOST];
+	struct {
+		struct fingerprint fingerprint;
+		wall_t time;
+	} booked[SIDE_COUNT]; /* from the store, until watch_restored() */
+	size_t booked_count;
+	bool has_row;
+};
+
+/* ---- servers */
+
+struct server {
+	UT_hash_handle hh;
+	char *host;
+	unsigned connections;
+	unsigned logins_per_minute;
+	bool has_limits; /* of its own: mark of watch_configure() */
+	size_t owners;	 /* endpoints and probes */
+	uint64_t rate;	       /* probes in 10^9 s, as the settings ask */
+	uint64_t login_rate;   /* of those that log in */
+	int64_t mean_us;       /* how long its probes take; -1: not known */
+	unsigned in_flight;
+	struct heap ready;
+	struct heap_node turn; /* in watch.turns while it has something to start and a connection free */
+	mono_t next_start;     /* the even spacing of starts (see server.c) */
+	int64_t *logins;       /* when the last logins went out: a ring of logins_per_minute, mono us */
+	unsigned logins_room;
+	unsigned logins_next;
+	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
+	mono_t wait_until;
+	unsigned waits; /* in a row */
+};
+
+/* ---- probes in flight */
+
+enum login_step {
+	STEP_BEFORE,  /* has not asked */
+	STEP_PACED,   /* waits for the server's budget */
+	STEP_WAITING, /* waits for another login of its account */
+	STEP_ALLOWED,
+	STEP_HELD,
+	LOGIN_STEP_COUNT
+};
+
+struct probe {
+	UT_hash_handle hh;
+	uint64_t token;
+	struct watched *endpoint; /* NULL: removed meanwhile */
+	bool is_stale;		  /* paused, changed or removed meanwhile: its verdict moves no state */
+	enum side side;
+	struct server *server;
+	struct account *account; /* NULL: no login is made */
+	mono_t start;
+	enum login_step step;
+	struct fingerprint fingerprint;
+	bool is_booked;
+	bool is_try;	/* the one login that brake_retry allows */
+	bool is_permit; /* the one login that resume allows */
+	struct heap_node paced;
+	struct probe *next_login; /* of its account */
+};
+
+/* ---- mailboxes and endpoints */
+
+struct watched {
+	struct mailbox *mailbox;
+	enum side side;
+	struct watch_rules rules;
+	uint64_t hash; /* of NAME/side: its phase */
+	struct server *server;
+	struct account *account;
+	struct watched *account_next;
+
+	/* schedule */
+	struct heap_node due;
+	struct heap_node ready;
+	struct heap_node judge; /* when it becomes unknown, at the earliest */
+	enum next_reason reason;
+	mono_t wanted; /* when the next probe is due */
+	mono_t start;  /* of the last probe; MONO_NEVER: none yet */
+	wall_t last_probe;
+	wall_t last_ok;
+	unsigned growth; /* the retry is doubled so often */
+	struct probe *probe;
+	bool is_first;	 /* no verdict since it was configured */
+	bool is_slotted; /* first, and paced already */
+	bool is_asked;
+	bool is_again;	 /* wanted at once, while its old probe is still in flight */
+	bool has_permit; /* one login by resume */
+	bool is_sibling; /* to be tried before the other side's second try */
+	mono_t sibling_until;
+	uint64_t *requests;
+	size_t request_count;
+
+	/* state */
+	enum endpoint_state state; /* never ENDPOINT_PAUSED: the mailbox's */
+	enum part part;		   /* what is shown: suspect reads as the state before */
+	wall_t since;
+	wall_t run_since; /* end of the first probe of the present run of failures, or of successes while failing */
+	bool has_cause;
+	enum cause cause;
+	enum stage stage;
+	unsigned fails;
+	unsigned successes;
+	unsigned other_count; /* times in a row that another cause came while failing */
+	enum cause other_cause;
+	struct ulid incident;
+	bool is_unknown_told;
+	bool has_refusal; /* its last login was refused, with this: */
+	struct fingerprint refused;
+	bool has_unjudged; /* what keeps it from being judged */
+	enum cause unjudged;
+	enum stage unjudged_stage;
+	wall_t grey_since;
+	mono_t judged; /* last judged, or begun */
+	int64_t judged_lost_us;
+	struct verdict *verdict;
+};
+
+struct mailbox {
+	UT_hash_handle hh;
+	uint32_t index;
+	char *name;
+	char *address;
+	struct labels labels;
+	bool is_enabled;
+	bool is_seen; /* mark of watch_configure() */
+	bool is_paused;
+	wall_t paused_until;
+	struct heap_node pause; /* in watch.pauses by wall time */
+	enum part parts[SIDE_COUNT];
+	enum part counted; /* its class in watch.classes; PART_NONE: not counted */
+	wall_t since;
+	struct watched *sides[SIDE_COUNT];
+};
+
+/* Probes that a person waits for. */
+struct request {
+	UT_hash_handle hh;
+	uint64_t id;
+	size_t open;
+};
+
+/* A row of the store that no configure has claimed yet. */
+struct stored {
+	UT_hash_handle hh;
+	char *key; /* NAME/side, or NAME for the mailbox's own */
+	enum row_kind kind;
+	bool is_told; /* its end was told */
+	struct watched endpoint; /* state members alone */
+	enum part parts[SIDE_COUNT];
+	wall_t since;
+	bool is_paused;
+	wall_t paused_until;
+};
+
+struct trouble_state {
+	bool is_open;
+	wall_t since;
+	char *detail;
+};
+
+#define RATE_UNIT INT64_C(1000000000000000) /* us in 10^9 s */
+
+struct watch {
+	uint8_t seed[32];
+	uint64_t chances;
+	struct ulid_source ids;
+	uint64_t tokens;
+	struct watch_limits limits;
+	bool is_configured;
+
+	struct mailbox **mailboxes;
+	uint32_t room;
+	uint32_t used; /* indexes below it were given out */
+	struct mailbox *by_name;
+	struct server *servers;
+	struct account *accounts;
+	struct probe *probes;
+	struct request *requests;
+	struct stored *stored;
+
+	mono_t now; /* of the call under way, or the last one */
+	wall_t wall;
+	int64_t grid_us; /* wall - mono at the first configure: a jump of the wall clock moves no phase (H7-01) */
+	mono_t expected; /* when a call was expected at the latest: what lies beyond was lost */
+	int64_t lost_us;
+	struct heap due;
+	struct heap turns;
+	struct heap judges;
+	struct heap paced;
+	struct heap pauses;
+	mono_t first_next; /* the next slot for a first probe */
+	uint64_t rate;
+	unsigned in_flight;
+
+	struct watch_command *commands;
+	size_t command_first;
+	size_t command_count;
+	size_t command_room;
+
+	struct trouble_state troubles[TROUBLE_COUNT];
+	size_t classes[PART_COUNT];
+	size_t suspects;
+	size_t incidents_open;
+	size_t brakes_open;
+	size_t firsts_missing;
+	struct watch_figures figures;
+};
+
+/* ---- watch.c */
+
+/* Notes the time of a call, and what the machine lost (suspend). */
+void watch_enter(struct watch *watch, mono_t now, wall_t wall);
+/* Puts a command at the end. False where there is no memory: what it owned is freed. */
+bool watch_command(struct watch *watch, const struct watch_command *command);
+struct ulid watch_id(struct watch *watch, wall_t wall);
+struct mailbox *watch_mailbox(const struct watch *watch, uint32_t index);
+static inline bool
+mailbox_is_off(const struct mailbox *mailbox)
+{
+	return mailbox->is_paused || !mailbox->is_enabled;
+}
+
+/* ---- schedule.c */
+
+/* The interval that results within the server's limits. */
+int64_t schedule_interval(const struct watched *endpoint, bool *is_stretched);
+/* Moves it to this time; it leaves its server's queue. Nothing while a probe is in flight. */
+void schedule_at(struct watch *watch, struct watched *endpoint, mono_t at, enum next_reason reason);
+void schedule_remove(struct watch *watch, struct watched *endpoint);
+/* Its next regular turn, by phase. */
+void schedule_regular(struct watch *watch, struct watched *endpoint);
+void schedule_retry(struct watch *watch, struct watched *endpoint, int64_t least_us);
+/* As one that has no verdict yet: at once, paced. */
+void schedule_first(struct watch *watch, struct watched *endpoint);
+/* The same where many begin at once: spread over half an interval. */
+void schedule_first_of_many(struct watch *watch, struct watched *endpoint);
+/* Again after a void verdict. */
+void schedule_void(struct watch *watch, struct watched *endpoint);
+/* The judge's timer, for the watched state. */
+void schedule_judge(struct watch *watch, struct watched *endpoint);
+/* Carries out all that is due. At the end of each call. */
+void schedule_pump(struct watch *watch);
+mono_t schedule_wake(const struct watch *watch);
+void schedule_requests_done(struct watch *watch, struct watched *endpoint);
+/* Begins a probe of an endpoint that its server has chosen. */
+void schedule_start(struct watch *watch, struct watched *endpoint);
+
+/* ---- server.c */
+
+/* Finds or makes; owners is as it was. NULL: no memory */
+struct server *server_get(struct watch *watch, const char *host);
+void server_drop(struct watch *watch, struct server *server);
+void server_limits(struct watch *watch, struct server *server, unsigned connections, unsigned logins_per_minute);
+/* By how much intervals stretch there, in thousandths (1000: not at all). */
+int64_t server_stretch(const struct server *server);
+void server_join(struct watch *watch, struct watched *endpoint);
+void server_leave(struct watch *watch, struct watched *endpoint);
+void server_enqueue(struct watch *watch, struct watched *endpoint);
+/* Brings its place in watch.turns up to date. */
+void server_turn(struct watch *watch, struct server *server);
+/* Starts the one that is first in its queue. */
+void server_start(struct watch *watch, struct server *server);
+/* When a login may go out; the slot is taken. */
+mono_t server_login_slot(struct watch *watch, struct server *server);
+void server_judged(struct watch *watch, struct server *server, const struct probe *probe, const struct verdict *verdict,
+	const struct watched *endpoint);
+
+/* ---- account.c */
+
+struct account *account_get(struct watch *watch, struct bytes key);
+struct account *account_get_hex(struct watch *watch, const char *hex);
+void account_free(struct watch *watch, struct account *account);
+void account_join(struct account *account, struct watched *endpoint);
+void account_leave(struct watch *watch, struct watched *endpoint);
+/* Decides a login that was asked for: WATCH_LEAVE, or it waits. */
+void account_login(struct watch *watch, struct probe *probe);
+/* Books how a probe's login ended. True: this refusal opened the brake. */
+bool account_judged(struct watch *watch, struct probe *probe, const struct verdict *verdict);
+/* Decides again those that waited. */
+void account_settle(struct watch *watch, struct account *account);
+/* Probes of this endpoint now end before the login (with the secret that it had last). */
+bool account_holds(const struct watch *watch, const struct watched *endpoint);
+wall_t account_until(const struct watch *watch, const struct account *account);
+/* For watch_resume(): takes one of the 2 in 1 h. */
+bool account_permit(struct watch *watch, struct account *account, int64_t *retry_us);
+/* After a configure: brakes whose mailbox is gone are told to end; what nobody needs any more goes. */
+void account_sweep(struct watch *watch);
+
+/* ---- account_counts.c */
+
+struct tried *tried_find(const struct account *account, struct fingerprint fingerprint);
+struct tried *tried_add(struct account *account, struct fingerprint fingerprint);
+void tried_refused(struct tried *tried, wall_t time, bool is_supposed);
+void tried_drop(struct account *account, struct tried *tried);
+void account_forget_supposed(struct account *account);
+/* How many refusals more the counts allow now: of this secret by limits.refused_logins, of the account by its caps. */
+unsigned account_room_of_secret(const struct watch *watch, const struct tried *tried);
+unsigned account_room_of_caps(const struct watch *watch, const struct account *account);
+/* From when on there is room for one. */
+wall_t account_room_from(const struct watch *watch, const struct account *account, const struct tried *tried);
+/* No window reaches back to its last refusal. */
+bool tried_is_old(const struct watch *watch, const struct tried *tried);
+
+/* ---- state.c */
+
+/* Moves the endpoint by its verdict, which it takes; is_confirmed: an opening brake confirms. */
+void state_judge(struct watch *watch, struct watched *endpoint, struct verdict *verdict, bool is_confirmed);
+/* An opening brake confirms an endpoint that was refused with its secret. */
+void state_confirm(struct watch *watch, struct watched *endpoint);
+/* The judge's timer ran out. */
+void state_unjudged(struct watch *watch, struct watched *endpoint);
+/* By a pause's end: unknown until a verdict, the incident kept. */
+void state_forget(struct watch *watch, struct watched *endpoint);
+/* The mailbox's parts after its endpoints moved; told where they changed, by `by` (NULL: by nobody's verdict). */
+void mailbox_settle(struct watch *watch, struct mailbox *mailbox, const struct watched *by);
+/* The same without telling. */
+void mailbox_settle_quietly(struct watch *watch, struct mailbox *mailbox);
+void mailbox_uncount(struct watch *watch, struct mailbox *mailbox);
+
+/* ---- tell.c */
+
+void tell_state(struct watch *watch, const struct mailbox *mailbox, const enum part was[SIDE_COUNT],
+	const struct watched *by);
+void tell_cause(struct watch *watch, const struct watched *endpoint);
+void tell_removed(struct watch *watch, const struct mailbox *mailbox);
+void tell_stored_removed(struct watch *watch, const char *name, const enum part was[SIDE_COUNT],
+	const struct watched *endpoint);
+void tell_brake(struct watch *watch, struct account *account, const struct watched *by);
+void tell_brake_end(struct watch *watch, struct account *account, const char *detail);
+void tell_person(struct watch *watch, enum event_kind kind, const struct mailbox *mailbox, wall_t until,
+	const char *who, const char *reason);
+void tell_trouble(struct watch *watch, enum event_kind kind, enum trouble trouble, const struct trouble_state *state);
+
+/* ---- rows.c, rows_read.c */
+
+void row_keep_endpoint(struct watch *watch, const struct watched *endpoint);
+void row_keep_mailbox(struct watch *watch, const struct mailbox *mailbox);
+/* Forgets it where there is nothing to remember. */
+void row_keep_account(struct watch *watch, struct account *account);
+void row_keep_trouble(struct watch *watch, enum trouble trouble);
+void row_keep_clean(struct watch *watch);
+void row_forget(struct watch *watch, enum row_kind kind, const char *key);
+void row_forget_clean(struct watch *watch);
+/* NAME/side; free() it. */
+char *row_endpoint_key(const char *name, enum side side);
+void stored_free(struct watch *watch, struct stored *stored);
+struct stored *stored_find(const struct watch *watch, const char *key);
+
+/* ---- ask.c */
+
+/* A pause ran out. */
+void pause_over(struct watch *watch, struct mailbox *mailbox);
+
+/* ---- configure.c */
+
+void watched_free(struct watched *endpoint);
+void mailbox_free(struct mailbox *mailbox);
+
+#endif

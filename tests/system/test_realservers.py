@@ -1,0 +1,315 @@
+#!/usr/bin/python3
+"""
+test_realservers.py: the daemon against a real Dovecot and a real Postfix.
+
+Each test has both servers for itself (realhost.py), 0.4 s a start. The causes that must come are
+those of causes.md for the words that these versions say. Needs root and both packages; skips,
+aloud, where they are not. Options and TAP: tests/e2e/harness.py.
+Not here: everything that a scripted host can show just as well (tests/e2e, tests/hostile).
+"""
+
+import imaplib
+import os
+import smtplib
+import ssl
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
+import realhost  # noqa: E402
+from harness import main, test, wait_until  # noqa: E402
+
+PORTS = {'tls': {'smtp': 'submissions', 'imap': 'imaps'},
+         'starttls': {'smtp': 'submission', 'imap': 'imap'}}
+
+
+def real(t, *names):
+    """Both servers with these users, ended with the test."""
+    reason = realhost.why_not()
+    if reason is not None:
+        t.skip(reason)
+    host = realhost.RealHost({name: t.secret(name) for name in names})
+    t.cleanups.append(host.stop)
+    return host.start()
+
+
+def mailbox(t, host, name, cert='good', mode='tls', password=None, user=None, smtp=None, imap=None):
+    """A mailbox's settings; smtp, imap: members that differ."""
+    secret = password or t.secret(name)
+    return dict(
+        {'name': name, 'address': user or host.user(name)},
+        **{side: dict({'host': host.address[cert], 'port': host.port[PORTS[mode][side]],
+                       'security': mode, 'password': secret}, **(other or {}))
+           for side, other in (('smtp', smtp), ('imap', imap))})
+
+
+def watch(t, host, *mailboxes, **defaults):
+    return t.daemon(host, mailboxes, defaults=defaults)
+
+
+def expect(daemon, name, cause, stage, sides=('smtp', 'imap')):
+    """Waits until these sides are failing for this cause at this stage; gives the MAILBOX."""
+    causes = {cause} if isinstance(cause, str) else set(cause)
+    stages = {stage} if isinstance(stage, str) else set(stage)
+    return daemon.wait_mailbox(
+        name, lambda found: all(
+            found[side]['state'] == 'failing' and found[side]['cause'] in causes
+            and found[side]['stage'] in stages for side in sides),
+        why='%s did not fail with %s at %s' % (sides, causes, stages))
+
+
+def log_in(host, name, password):
+    """An IMAP session of our own."""
+    trusted = ssl.create_default_context(cafile=host.ca_file)
+    session = imaplib.IMAP4_SSL(host.address['good'], host.port['imaps'], ssl_context=trusted)
+    session.login(host.user(name), password)
+    return session
+
+
+# --- what is well -----------------------------------------------------------------------------
+
+@test('TLS from the first byte: both are ok, and goodbye is said')
+def good_tls(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann'))
+    daemon.wait_state('ann', 'ok')
+    for side in ('smtp', 'imap'):
+        verdict = daemon.wait_verdict('ann', side, ok=True)
+        assert verdict['stage'] == 'done' and verdict['cause'] == 'ok', verdict
+        assert verdict['tls']['version'] in ('TLSv1.3', '1.3'), verdict['tls']
+        assert verdict['times_ms']['total'] > 0, verdict
+    wait_until(lambda: host.logged('dovecot', 'ann@test.example', 'Logged out'),
+               why='no LOGOUT in the log of Dovecot')
+    wait_until(lambda: host.logged('postfix', 'disconnect', 'auth=1', 'noop=1', 'quit=1'),
+               why='no QUIT in the log of Postfix')
+    assert daemon.events(event='state') == [], 'what is well from the first is not told'
+
+
+@test('STARTTLS: both are ok')
+def good_starttls(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann', mode='starttls'))
+    daemon.wait_state('ann', 'ok')
+    wait_until(lambda: host.logged('postfix', 'disconnect', 'ehlo=2', 'starttls=1', 'auth=1',
+                                   'quit=1'), why='no whole session in the log of Postfix')
+    assert daemon.mailbox('ann')['imap']['verdict']['times_ms'].get('starttls') is not None
+
+
+@test('mail that waits is not touched: recent and unseen as before')
+def not_touched(t):
+    host = real(t, 'ann', 'bob')
+    trusted = ssl.create_default_context(cafile=host.ca_file)
+    with smtplib.SMTP_SSL(host.address['good'], host.port['submissions'],
+                          context=trusted) as sender:
+        sender.login(host.user('bob'), t.secret('bob'))
+        sender.sendmail(host.user('bob'), host.user('ann'), 'Subject: hello\r\n\r\nhello\r\n')
+    wait_until(lambda: host.logged('postfix', 'to=<ann@test.example>', 'status=sent'),
+               why='the message was not delivered')
+    daemon = watch(t, host, mailbox(t, host, 'ann'))
+    daemon.wait_state('ann', 'ok')
+    for _ in range(2):
+        daemon.probe('ann')
+    session = log_in(host, 'ann', t.secret('ann'))
+    _, (status,) = session.status('INBOX', '(MESSAGES RECENT UNSEEN)')
+    session.logout()
+    assert b'MESSAGES 1 RECENT 1 UNSEEN 1' in status, status
+
+
+# --- logins -----------------------------------------------------------------------------------
+
+@test('a wrong password on both sides: bad_credentials, two refused logins, then the brake')
+def wrong_password(t):
+    host = real(t, 'ann')
+    wrong = t.secret('wrong')
+    daemon = watch(t, host, mailbox(t, host, 'ann', password=wrong))
+    found = expect(daemon, 'ann', 'bad_credentials', 'auth')
+    assert found['state'] == 'smtp failing, imap failing', found['state']
+    brake = daemon.wait_event(event='brake', mailbox='ann')
+    assert 'logins held until' in brake['text'], brake
+    assert len(daemon.events(event='brake')) == 1, daemon.events(event='brake')
+    time.sleep(6)
+    daemon.probe('ann')  # asked for by a person: does not lift the brake either
+    assert host.refused_logins('ann') == 2, host.refused_logins('ann')
+
+    settings = daemon.mailbox_settings('ann')
+    for side in ('smtp', 'imap'):
+        settings[side]['password'] = t.secret('ann')
+    daemon.write_settings()
+    daemon.reload()
+    daemon.wait_state('ann', 'ok')
+    daemon.wait_event(event='brake-end', mailbox='ann')
+    assert host.refused_logins('ann') == 2, host.refused_logins('ann')
+
+
+@test('the password is changed at the server, and put back: resume allows one login')
+def changed_password(t):
+    host = real(t, 'ann', 'bob')
+    daemon = watch(t, host, mailbox(t, host, 'ann'), mailbox(t, host, 'bob'))
+    daemon.wait_state('ann', 'ok')
+    host.set_password('ann', t.secret('new'))
+    expect(daemon, 'ann', 'bad_credentials', 'auth')
+    time.sleep(4)
+    assert host.refused_logins('ann') == 2, host.refused_logins('ann')
+    assert daemon.mailbox('bob')['state'] == 'ok', 'another account suffers'
+
+    host.set_password('ann', t.secret('ann'))
+    status, _, error = daemon.ctl('resume', 'ann')
+    assert status == 0, error
+    daemon.wait_state('ann', 'ok')
+    assert host.refused_logins('ann') == 2, host.refused_logins('ann')
+
+
+@test('an account barred by its administrator is not called a wrong password at IMAP')
+def barred(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'off', password=realhost.PASSWORD))
+    verdict = daemon.wait_verdict('off', 'imap', ok=False)
+    assert verdict['cause'] != 'bad_credentials' and verdict['stage'] == 'auth', verdict
+    assert 'CONTACTADMIN' in ' '.join(verdict['reply']), verdict
+
+
+@test('a password database that is out of order: backend_error, and nothing is held back')
+def database_out_of_order(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, {
+        'name': 'tmp', 'address': 'x@tmp.example',
+        'imap': {'host': host.address['good'], 'port': host.port['imaps'],
+                 'password': t.secret('x')}})
+    found = expect(daemon, 'tmp', 'backend_error', 'auth', sides=['imap'])
+    assert found['imap']['verdict']['transient'], found['imap']['verdict']
+    assert daemon.events(event='brake') == [], daemon.events(event='brake')
+
+
+@test('SMTP without AUTH: auth_not_offered')
+def no_auth(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann', mode='starttls',
+                                    smtp={'port': host.port['smtp']}))
+    expect(daemon, 'ann', 'auth_not_offered', ('auth', 'capability'), sides=['smtp'])
+    daemon.wait_state('ann', 'smtp failing, imap ok')
+
+
+@test('a folder that is not there: folder_missing, SMTP ok')
+def missing_folder(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann', imap={'mailbox': 'Projects/None'}))
+    expect(daemon, 'ann', 'folder_missing', 'select', sides=['imap'])
+    found = daemon.wait_state('ann', 'smtp ok, imap failing')
+    assert "doesn't exist" in ' '.join(found['imap']['verdict']['reply']), found['imap']
+
+
+# --- servers that go and come -----------------------------------------------------------------
+
+@test('IMAP goes and comes: smtp ok, imap failing, then ok, each told once')
+def imap_stops(t):
+    host = real(t, 'ann', 'bob')
+    daemon = watch(t, host, mailbox(t, host, 'ann'), mailbox(t, host, 'bob', mode='starttls'))
+    for name in ('ann', 'bob'):
+        daemon.wait_state(name, 'ok')
+    host.set_imap(False)
+    for name in ('ann', 'bob'):
+        expect(daemon, name, 'connect_refused', 'connect', sides=['imap'])
+        found = daemon.wait_state(name, 'smtp ok, imap failing')
+        alert = daemon.wait_alert(event='state', mailbox=name, imap='failing')
+        assert alert['msg'] == name + ': smtp ok, imap failing', alert
+        assert alert['incident'] == found['imap']['incident'], alert
+    host.set_imap(True)
+    for name in ('ann', 'bob'):
+        daemon.wait_state(name, 'ok')
+        daemon.wait_alert(event='state', mailbox=name, imap='ok')
+        told = [event['state'] for event in daemon.events(event='state', mailbox=name)]
+        assert told == ['smtp ok, imap failing', 'ok'], told
+
+
+@test('Postfix stops and starts: smtp failing, imap ok, then ok')
+def postfix_stops(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann'))
+    daemon.wait_state('ann', 'ok')
+    host.postfix.stop()
+    expect(daemon, 'ann', 'connect_refused', 'connect', sides=['smtp'])
+    daemon.wait_state('ann', 'smtp failing, imap ok')
+    host.postfix.start()
+    daemon.wait_state('ann', 'ok')
+
+
+@test('Dovecot stops, and Postfix cannot judge logins: neither is a wrong password')
+def dovecot_stops(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, mailbox(t, host, 'ann'))
+    daemon.wait_state('ann', 'ok')
+    host.dovecot.stop()
+    expect(daemon, 'ann', 'connect_refused', 'connect', sides=['imap'])
+    # 454 from an smtpd that knew Dovecot; one that is new closes, or never greets.
+    expect(daemon, 'ann', {'backend_error', 'server_unavailable', 'connection_lost',
+                           'reply_timeout', 'auth_not_offered'},
+           {'auth', 'capability', 'greeting', 'starttls', 'tls'}, sides=['smtp'])
+    assert daemon.events(event='brake') == [], daemon.events(event='brake')
+    host.dovecot.start()
+    daemon.wait_mailbox('ann', lambda found: found['imap']['state'] == 'ok')
+
+
+# --- certificates -----------------------------------------------------------------------------
+
+@test('certificates: of another name, expired, not yet valid, self-signed; no login is tried')
+def certificates(t):
+    host = real(t, 'ann')
+    causes = {'other': 'cert_name', 'expired': 'cert_expired', 'future': 'cert_not_yet_valid',
+              'self': 'cert_untrusted'}
+    mailboxes = [
+        dict(mailbox(t, host, 'ann', cert=cert, mode=mode), name='%s-%s' % (cert, mode))
+        for cert in causes for mode in PORTS]
+    daemon = watch(t, host, *mailboxes)
+    for cert, cause in causes.items():
+        for mode in PORTS:
+            expect(daemon, '%s-%s' % (cert, mode), cause, 'tls')
+    for server in ('dovecot', 'postfix'):
+        assert not host.logged(server, 'ann@test.example'), 'a login at ' + server
+    assert host.logged('postfix', 'auth=') == [], 'a login at Postfix'
+
+
+@test('an authority that nobody named: cert_untrusted')
+def authority(t):
+    host = real(t, 'ann')
+    daemon = watch(t, None, mailbox(t, host, 'ann'))
+    expect(daemon, 'ann', 'cert_untrusted', 'tls')
+    assert not host.logged('dovecot', 'ann@test.example'), 'a login'
+
+
+# --- wrong ports ------------------------------------------------------------------------------
+
+@test('wrong ports: closed, of the other protocol, of the other TLS mode')
+def wrong_ports(t):
+    host = real(t, 'ann')
+    closed = realhost._free_ports(1)[0]
+    rows = [
+        # name, mailbox, cause, stage, side
+        ('closed', mailbox(t, host, 'ann', smtp={'port': closed}, imap={'port': closed}),
+         'connect_refused', 'connect', ('smtp', 'imap')),
+        ('swapped', mailbox(t, host, 'ann', smtp={'port': host.port['imaps']},
+                            imap={'port': host.port['submissions']}),
+         'wrong_protocol', 'greeting', ('smtp', 'imap')),
+        ('swapped-starttls', mailbox(t, host, 'ann', mode='starttls',
+                                     smtp={'port': host.port['imap']},
+                                     imap={'port': host.port['submission']}),
+         'wrong_protocol', 'greeting', ('smtp', 'imap')),
+        ('tls-to-clear', mailbox(t, host, 'ann', smtp={'port': host.port['submission']},
+                                 imap={'port': host.port['imap']}),
+         'tls_mode', 'tls', ('smtp', 'imap')),
+        # Silence: the far side waits for our TLS, we for its greeting.
+        ('clear-to-tls', mailbox(t, host, 'ann', mode='starttls',
+                                 smtp={'port': host.port['submissions']},
+                                 imap={'port': host.port['imaps']}),
+         {'tls_mode', 'reply_timeout'}, 'greeting', ('smtp', 'imap')),
+    ]
+    daemon = watch(t, host, *[dict(box, name=name) for name, box, _, _, _ in rows],
+                   timeout='6s', stage_timeout='2s')
+    for name, _, cause, stage, sides in rows:
+        expect(daemon, name, cause, stage, sides)
+    assert not host.logged('dovecot', 'ann@test.example'), 'a login'
+
+
+if __name__ == '__main__':
+    main()
