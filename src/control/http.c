@@ -195,6 +195,7 @@ static void
 on_close(struct evhttp_connection *connection, void *arg)
 {
 	struct wire *wire = arg;
+	struct http *http = wire->http;
 	struct exchange *exchange = wire->exchange;
 	struct evhttp_request *request = exchange ? exchange->request : NULL;
 
@@ -205,32 +206,41 @@ on_close(struct evhttp_connection *connection, void *arg)
 	if (request && !evhttp_request_get_connection(request))
 		evhttp_request_free(request);
 	evbuffer_remove_cb(bufferevent_get_input(wire->bev), on_input, wire);
-	listen_as_allowed(wire->http);
 	wire_free(wire);
+	listen_as_allowed(http);
+}
+
+static void
+wire_known(struct wire *wire, struct evhttp_connection *connection)
+{
+	wire->connection = connection;
+	evhttp_connection_set_closecb(connection, on_close, wire);
+	event_del(wire->known);
+	bufferevent_decref(wire->bev);
 }
 
 /*
- * One turn after evhttp asked for the bufferevent. evhttp tells of a connection only with its first request, and this
- * must be known before: the argument of the bufferevent's callbacks is evhttp's connection (2.1, http.c), none where the
- * connection is gone already. The reference that was held keeps the bufferevent alive so far.
+ * One turn after evhttp asked for the bufferevent, where no request came as fast. evhttp tells of a connection only with
+ * its first request, and this must be known before: the argument of the bufferevent's callbacks is evhttp's connection
+ * (2.1, http.c), none where the connection is gone already. The reference held keeps the bufferevent alive so far.
  */
 static void
 on_known(evutil_socket_t fd, short what, void *arg)
 {
 	struct wire *wire = arg;
+	struct http *http = wire->http;
 	bufferevent_event_cb on_event = NULL;
 	void *connection = NULL;
 
 	bufferevent_getcb(wire->bev, NULL, NULL, &on_event, &connection);
 	if (on_event && connection) {
-		wire->connection = connection;
-		evhttp_connection_set_closecb(wire->connection, on_close, wire);
-		bufferevent_decref(wire->bev);
-	} else {
-		evbuffer_remove_cb(bufferevent_get_input(wire->bev), on_input, wire);
-		bufferevent_decref(wire->bev);
-		wire_free(wire);
+		wire_known(wire, connection);
+		return;
 	}
+	evbuffer_remove_cb(bufferevent_get_input(wire->bev), on_input, wire);
+	bufferevent_decref(wire->bev);
+	wire_free(wire);
+	listen_as_allowed(http);
 }
 
 /* evhttp accepted a connection and asks what to read and write it by. NULL lets it take one of its own: such a connection
@@ -343,10 +353,12 @@ on_request(struct evhttp_request *request, void *arg)
 	struct exchange *exchange;
 	struct bytes path, query;
 
-	if (!wire || !wire->connection) {
+	if (!wire) {
 		evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
 		return;
 	}
+	if (!wire->connection)
+		wire_known(wire, connection);
 	event_del(wire->deadline);
 	if (!split_target(bytes_of(evhttp_request_get_uri(request)), &path, &query)) {
 		evhttp_send_error(request, HTTP_BADREQUEST, NULL);

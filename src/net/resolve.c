@@ -18,13 +18,15 @@
 #include <sys/stat.h>
 
 #include "base/time.h"
+#include "net/hosts.h"
 
 #define SERVERS_MOST 3	     /* orders; a longer list of resolvers keeps its tail (resolv.conf(5): 3) */
 #define TRY_MS 1000	     /* with 2 tries and 2 servers 1 + 1 + 2 + 2 s in all */
 #define TRIES 2
 #define SOCKETS_MOST 64
-#define LOOK_EVERY_US (5 * US_PER_S) /* at resolv.conf; H3-13 gives a minute */
+#define LOOK_EVERY_US (5 * US_PER_S) /* at these two files; H3-13 gives a minute */
 #define RESOLV_CONF "/etc/resolv.conf"
+#define HOSTS_FILE "/etc/hosts"
 
 /* One c-ares channel: the servers in one order. */
 struct channel {
@@ -54,7 +56,8 @@ struct resolver {
 	struct channel_set *old;
 	struct resolve_query *queries;
 	struct event sweep; /* frees old sets, on a turn of its own */
-	struct stat seen;   /* resolv.conf as the channels know it */
+	struct hosts hosts;
+	struct stat seen; /* resolv.conf as the channels know it */
 	mono_t looked;
 	bool is_ended;
 };
@@ -199,7 +202,7 @@ channel_new(struct channel_set *set, const char *named, size_t first, size_t *co
 		.tries = TRIES,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = channel,
-		.lookups = (char[]){ "fb" }, /* the hosts file, then DNS, whatever nsswitch.conf says */
+		.lookups = (char[]){ "b" }, /* DNS alone: the hosts file is read by hosts.c */
 	};
 	int status;
 
@@ -312,16 +315,20 @@ stat_is_same(const struct stat *a, const struct stat *b)
 }
 
 static void
-look_at_resolv_conf(struct resolver *resolver)
+look_at_files(struct resolver *resolver)
 {
 	mono_t now = mono_now();
 	struct channel_set *fresh;
 	struct stat seen;
 
-	if (resolver->named || mono_since(now, resolver->looked) < LOOK_EVERY_US) {
+	if (mono_since(now, resolver->looked) < LOOK_EVERY_US) {
 		return;
 	}
 	resolver->looked = now;
+	hosts_look(&resolver->hosts, HOSTS_FILE);
+	if (resolver->named) {
+		return;
+	}
 	if (stat(RESOLV_CONF, &seen) != 0 || stat_is_same(&seen, &resolver->seen)) {
 		return; /* one that is missing for a moment is being replaced */
 	}
@@ -351,10 +358,12 @@ resolver_new(struct event_base *base, const char *resolvers, struct resolver **o
 		memset(&resolver->seen, 0, sizeof(resolver->seen));
 	}
 	resolver->looked = mono_now();
+	hosts_look(&resolver->hosts, HOSTS_FILE);
 	if (!resolvers || (resolver->named = strdup(resolvers)) != NULL) {
 		err = set_new(resolver, resolver->named, &resolver->now);
 	}
 	if (err != ERR_OK) {
+		hosts_done(&resolver->hosts);
 		free(resolver->named);
 		free(resolver);
 		ares_library_cleanup();
@@ -394,6 +403,7 @@ resolver_free(struct resolver *resolver)
 		query_free(resolver->queries);
 	}
 	event_del(&resolver->sweep);
+	hosts_done(&resolver->hosts);
 	free(resolver->named);
 	free(resolver);
 	ares_library_cleanup();
@@ -495,6 +505,8 @@ on_answer(void *owner, int status, int timeouts, struct ares_addrinfo *info)
 	query->status = status;
 	if (info) {
 		take_addresses(&query->answer, info);
+		ares_free_string(info->name); /* 1.18 forgets it */
+		info->name = NULL;
 		ares_freeaddrinfo(info);
 	}
 	if (query->resolver->is_ended) {
@@ -586,12 +598,38 @@ on_told(evutil_socket_t fd, short what, void *owner)
 	answered(asker, &answer);
 }
 
+/* What needs no query: an empty name (c-ares would ask for the root), a literal, a name of the hosts file, which
+ * counts for both families then. */
+static bool
+is_known_here(struct resolve_query *query)
+{
+	struct resolve_answer *answer = &query->answer;
+	struct address literal;
+	bool is_known = false;
+
+	if (query->host[0] == '\0') {
+		query->status = ARES_ENOTFOUND;
+		return true;
+	}
+	if (address_parse(query->host, &literal) == ERR_OK) {
+		if (address_family(&literal) == answer->family) {
+			answer->addresses[answer->count++] = literal;
+		}
+		is_known = true;
+	} else {
+		look_at_files(query->resolver);
+		answer->count = hosts_find(&query->resolver->hosts, query->host, answer->family, answer->addresses,
+			RESOLVE_MOST_ADDRESSES, &is_known);
+	}
+	query->status = answer->count > 0 ? ARES_SUCCESS : ARES_ENODATA;
+	return is_known;
+}
+
 enum err
 resolve_start(struct resolver *resolver, const char *host, enum family family,
 	resolve_answered *answered, void *owner, struct resolve_query **out)
 {
 	struct resolve_query *query = calloc(1, sizeof(*query));
-	struct address literal;
 
 	assert(family == FAMILY_IPV4 || family == FAMILY_IPV6);
 	if (!query || (query->host = strdup(host)) == NULL) {
@@ -610,18 +648,9 @@ resolve_start(struct resolver *resolver, const char *host, enum family family,
 	}
 	resolver->queries = query;
 	*out = query;
-	if (host[0] == '\0') {
-		query->status = ARES_ENOTFOUND; /* c-ares would ask for the root */
-		event_active(&query->told, EV_TIMEOUT, 0);
-	} else if (address_parse(host, &literal) == ERR_OK) {
-		query->status = ARES_ENODATA;
-		if (address_family(&literal) == family) {
-			query->status = ARES_SUCCESS;
-			query->answer.addresses[query->answer.count++] = literal;
-		}
+	if (is_known_here(query)) {
 		event_active(&query->told, EV_TIMEOUT, 0);
 	} else {
-		look_at_resolv_conf(resolver);
 		query_ask(query, resolver->now, resolver->now->preferred);
 	}
 	return ERR_OK;

@@ -602,6 +602,17 @@ judge_version(const struct tls *tls, struct buf *text, struct tls_failure *out)
 	}
 }
 
+static struct bytes
+first_line(struct bytes text)
+{
+	size_t end = 0;
+
+	while (end < text.len && end < 256 && text.at[end] != '\r' && text.at[end] != '\n') {
+		end++;
+	}
+	return bytes_first(text, end);
+}
+
 static void
 judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out)
 {
@@ -610,7 +621,7 @@ judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out
 	if (bytes_are_clear_text(tls_heard(tls))) {
 		out->kind = TLS_FAILURE_PLAIN;
 		buf_put_string(text, "answered in clear: ");
-		escape_put(text, bytes_first(bytes_trim(tls_heard(tls)), 256), ESCAPE_TERMINAL);
+		escape_put(text, first_line(tls_heard(tls)), ESCAPE_TERMINAL);
 	} else if (is_version_failure(tls)) {
 		judge_version(tls, text, out);
 	} else if (tls->alert != -1) {

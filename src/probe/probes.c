@@ -691,8 +691,8 @@ on_timeout_tls(struct probe *probe)
 	struct buf text = { 0 };
 
 	if (bytes_are_clear_text(heard)) {
-		buf_put_string(&text, "answered in clear: ");
-		escape_put(&text, bytes_trim(heard), ESCAPE_TERMINAL);
+		buf_put_string(&text, "answered in clear, and went silent: ");
+		escape_put(&text, heard, ESCAPE_TERMINAL);
 		end_clear_text(probe, heard, buf_err(&text) == ERR_OK ? text.at : "");
 	} else {
 		end_cause(probe, STAGE_TLS, CAUSE_REPLY_TIMEOUT, "%s: %s%s", timeout_words(probe),

@@ -115,6 +115,8 @@ struct server {
 	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
 	mono_t wait_until;
 	unsigned waits; /* in a row */
+	enum cause wait_cause;
+	enum stage wait_stage;
 };
 
 /* ---- probes in flight */
@@ -191,6 +193,7 @@ struct watched {
 	unsigned other_count; /* times in a row that another cause came while failing */
 	enum cause other_cause;
 	struct ulid incident;
+	wall_t incident_since;
 	bool is_unknown_told;
 	bool has_refusal; /* its last login was refused, with this: */
 	struct fingerprint refused;

@@ -241,7 +241,7 @@ void
 server_judged(struct watch *watch, struct server *server, const struct probe *probe,
 	const struct verdict *verdict, const struct watched *endpoint)
 {
-	int64_t took = mono_since(watch->now, probe->start), wait;
+	int64_t took = mono_since(watch->now, probe->start), wait, most;
 
 	if (verdict->is_void)
 		return;
@@ -253,10 +253,11 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 		return;
 	}
 	wait = endpoint ? endpoint->rules.retry_interval_us : US_PER_M;
-	for (unsigned i = 0; i < server->waits && wait < (endpoint ? endpoint->rules.retry_max_us : WAIT_MOST_US); i++)
+	most = endpoint ? endpoint->rules.retry_max_us : WAIT_MOST_US;
+	for (unsigned i = 0; i < server->waits && wait < most; i++)
 		wait *= 2;
-	if (endpoint && wait > endpoint->rules.retry_max_us)
-		wait = endpoint->rules.retry_max_us;
+	if (wait > most)
+		wait = most;
 	if (verdict->wait_us > wait)
 		wait = verdict->wait_us;
 	if (wait > WAIT_MOST_US)
@@ -264,5 +265,7 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 	if (!server->is_waiting || !mono_is_before(watch->now, server->wait_until))
 		server->waits++;
 	server->is_waiting = true;
+	server->wait_cause = verdict->cause;
+	server->wait_stage = verdict->stage;
 	server->wait_until = mono_add(watch->now, wait);
 }

@@ -15,10 +15,11 @@ harness.py: what all Python tests of the daemon import.
 A test ends by returning, by an assertion or t.skip(reason). What it started is ended for it, and
 then each daemon is looked over: exit status 0 after TERM, no sanitizer report, no secret in
 anything that it wrote or answered. `test_x.py WORD...` runs the tests whose titles hold a word,
-`--list` lists, `-j N` (8), `-k` keeps the folders, `-s FACTOR` stretches all deadlines.
+`--list` lists, `-j N` (8), `-k` keeps the folders.
 
 Environment: $MBOXWATCHD, $MBOXWATCHCTL (else src/ below $top_builddir, else below the tree),
-$TMPDIR, $MBOXWATCH_TEST_SLOW (the factor of -s). Not here: the mail host (tests/mailhost).
+$TMPDIR, $MBOXWATCH_TEST_SLOW (a factor that stretches all deadlines). Not here: the scripted mail
+host (tests/mailhost).
 """
 
 import concurrent.futures
@@ -722,6 +723,7 @@ class Test:
         for daemon in self.daemons:
             if daemon.process is not None and daemon.process.poll() is None:
                 daemon.process.kill()
+            shutil.rmtree(daemon._run, ignore_errors=True)
         for host in self.hosts:
             host.stop()
 
@@ -804,21 +806,18 @@ def run_one(title, deadline, function, certificates, keep):
 
 def main(arguments=None):
     """Runs the registered tests, prints TAP, ends the process: 0 when none failed."""
-    global SLOW
     words, jobs, keep, is_list = [], 8, False, False
     given = list(sys.argv[1:] if arguments is None else arguments)
     while given:
         word = given.pop(0)
         if word == '-j':
             jobs = int(given.pop(0))
-        elif word == '-s':
-            SLOW = float(given.pop(0))
         elif word == '-k':
             keep = True
         elif word == '--list':
             is_list = True
         elif word.startswith('-'):
-            print('usage: %s [--list] [-j N] [-k] [-s FACTOR] [WORD...]' % sys.argv[0],
+            print('usage: %s [--list] [-j N] [-k] [WORD...]' % sys.argv[0],
                   file=sys.stderr)
             sys.exit(2)
         else:

@@ -500,10 +500,12 @@ def reload(t):
 
 @test('a mailbox that is removed while failing ends with state=removed')
 def removed_while_failing(t):
-    host, daemon = ann_ok(t)
+    host = t.host('ann', 'bob')
+    daemon = t.daemon(host, [t.mailbox(host, 'ann'), t.mailbox(host, 'bob', imap=None)])
+    daemon.wait_state('ann', 'ok')
     event = fail_imap(host, daemon)
     settings = dict(daemon.settings)
-    settings['mailboxes'] = ()
+    settings['mailboxes'] = (t.mailbox(host, 'bob', imap=None),)
     daemon.write_settings(settings)
     daemon.reload()
     end = daemon.wait_event(event='state', state='removed')

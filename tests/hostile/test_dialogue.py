@@ -181,7 +181,7 @@ def h2_07(t):
         assert 5500 <= verdict['times_ms']['total'] <= 8000 * SLOW, verdict['times_ms']
 
 
-@test('H2-08 (scaled): the window shut while a 4 K secret goes out: reply_timeout/auth, others go on')
+@test('H2-08 (scaled): the window shut while a 4 K secret goes out: reply_timeout/auth')
 def h2_08(t):
     host = t.host('ann')
     secret = ''.join(random.Random(8).choice('abcdefghijkmnpqrstuvwxyz23456789')
@@ -190,9 +190,11 @@ def h2_08(t):
 
     def shut(c):
         c.socket.setsockopt(1, 8, 1024)  # SOL_SOCKET, SO_RCVBUF
-        session = session_of(c)
-        session.run(until=('AUTH', 'LOGIN', 'AUTHENTICATE'))
-        c.send(b'334 \r\n' if session.side == 'smtp' else b'+ \r\n')
+        session = session_of(c, words=lambda session, words: [
+            word for word in words if word not in ('SASL-IR', 'LITERAL+')])
+        line = session.run(until=('AUTH', 'LOGIN', 'AUTHENTICATE'))
+        if line.upper().endswith(b' PLAIN'):  # its initial response is held back (H2-45)
+            c.send(b'334 \r\n' if session.side == 'smtp' else b'+ \r\n')
         c.wait_end_unread()
     ports = {side: t.script(host, shut, side) for side in ('smtp', 'imap')}
     good = t.answering(host, 'smtp')
@@ -248,7 +250,8 @@ def h2_11(t):
             if c.number == 1:  # a first session tells the tags: they are guessable then
                 session = c.imap(answers={'NOOP': '<tag> NO not now'})
                 session.run(until='LOGOUT')
-                tags.extend(line.split(b' ')[0] for line in c.lines)
+                tags.extend(line.split(b' ')[0] for line in c.lines
+                            if len(line.split(b' ')[0]) <= 8 and b' ' in line)
                 c.close()
                 return
         c.send(b'* OK a\r\n' + b''.join(tag + b' OK done\r\n' for tag in tags[:5]))

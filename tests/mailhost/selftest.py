@@ -21,11 +21,13 @@ import tempfile
 import threading
 import time
 import traceback
+import warnings
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certs  # noqa: E402
 import mailhost  # noqa: E402
 
+warnings.simplefilter('ignore', DeprecationWarning)  # TLS 1.1 is tried on purpose
 USER, SECRET = 'ann@test.example', 'ann-s3cret-91'
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = []

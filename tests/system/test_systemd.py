@@ -17,7 +17,6 @@ import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -79,6 +78,10 @@ def drop_in(name, *lines):
     os.makedirs(DROP_INS, exist_ok=True)
     write('%s/%s.conf' % (DROP_INS, name), '[Service]\n' + '\n'.join(lines) + '\n', 0o644, 'root')
     must('systemctl', 'daemon-reload')
+
+
+def mode_and_owner(path):
+    return must('stat', '-c', '%a %U:%G', path).strip()
 
 
 class Connection(http.client.HTTPConnection):
@@ -146,6 +149,7 @@ class World:
         self.host = None
         self.ports = None
         self.incident = None
+        self.installed_settings = None  # mode and owner
 
     def begin(self):
         must('make', '-s', 'install')
@@ -160,6 +164,7 @@ class World:
             + ['--account=%s@try.example=%s' % item for item in SECRETS.items()],
             stdout=subprocess.PIPE, stderr=sys.stderr)
         self.ports = json.loads(self.host.stdout.readline())
+        self.installed_settings = mode_and_owner(SETTINGS)
         shutil.copy(self.ports['ca_file'], '/etc/mboxwatch/ca.pem')
         os.chmod('/etc/mboxwatch/ca.pem', 0o644)
         write('/etc/mboxwatch/secrets/file', SECRETS['file'] + '\n')
@@ -223,13 +228,10 @@ def _():
 
 @test('/etc/mboxwatch is root:mboxwatch, folders 0750, settings 0640')
 def _():
-    for name, mode in (('', 0o750), ('conf.d', 0o750), ('rules.d', 0o750), ('secrets', 0o750),
-                       ('mboxwatch.conf', 0o640)):
+    for name in ('', 'conf.d', 'rules.d', 'secrets'):
         path = os.path.join('/etc/mboxwatch', name)
-        found = os.stat(path)
-        owner = '%s:%s' % (pwd.getpwuid(found.st_uid).pw_name, must(
-            'stat', '-c', '%G', path).strip())
-        equal((owner, oct(stat.S_IMODE(found.st_mode))), ('root:mboxwatch', oct(mode)), path)
+        equal(mode_and_owner(path), '750 root:mboxwatch', path)
+    equal(WORLD.installed_settings, '640 root:mboxwatch', SETTINGS)
 
 
 # --- start ------------------------------------------------------------------------------------
@@ -339,10 +341,9 @@ def _():
 
 @test('the socket is for its group, state and secrets are not')
 def _():
-    for path, mode, owner in ((SOCKET, '660', 'mboxwatch:mboxwatch-status'),
-                              ('/run/mboxwatch', '755', 'mboxwatch:mboxwatch'),
-                              (STATE_DIR, '700', 'mboxwatch:mboxwatch')):
-        equal(must('stat', '-c', '%a %U:%G', path).split(), [mode, owner], path)
+    equal(mode_and_owner(SOCKET), '660 mboxwatch:mboxwatch-status', SOCKET)
+    equal(mode_and_owner('/run/mboxwatch'), '755 mboxwatch:mboxwatch', '/run/mboxwatch')
+    equal(mode_and_owner(STATE_DIR), '700 mboxwatch:mboxwatch', STATE_DIR)
     entry = pwd.getpwnam('reader')
     groups = os.getgrouplist('reader', entry.pw_gid)
     for path in ('/etc/mboxwatch/secrets/file', SETTINGS, STATE_DIR):
@@ -454,8 +455,11 @@ def _():
     must('systemctl', 'stop', UNIT)
     took = time.monotonic() - began
     check(took <= STOP_SECONDS + 0.5, 'it took %.1f s' % took)
-    equal([of_unit(name) for name in ('ActiveState', 'Result', 'ExecMainCode', 'ExecMainStatus')],
-          ['inactive', 'success', '1', '0'], 'the unit')
+    equal([of_unit(name) for name in ('ActiveState', 'Result')], ['inactive', 'success'], 'unit')
+    check(must('journalctl', '--no-pager', '-u', UNIT).rstrip().endswith('Stopped ' + UNIT
+          + ' - Mailbox watcher.'), 'not stopped last')
+    check('Deactivated successfully' in must('journalctl', '--no-pager', '-n', '5', '-u', UNIT),
+          'not with status 0')
     check(events_of('stop'), 'no event stop')
     check(not os.path.exists('/run/mboxwatch'), '/run/mboxwatch is left')
     check(os.listdir(STATE_DIR), 'the state is gone')

@@ -207,13 +207,21 @@ test_verdict_bears_what_servers_say(void **state)
 		const char *json; /* within the quotes */
 		const char *back; /* where it comes back as something else: what was no UTF-8 */
 	} rows[] = {
-		{ "H2-03 NUL", TEXT("220 a\0b ESMTP"), "220 a\\u0000b ESMTP" },
-		{ "H2-03 NUL at both ends", TEXT("\0\0a\0"), "\\u0000\\u0000a\\u0000" },
-		{ "H2-19 GBK", TEXT("535 \xc7\xeb\xca\xb9"), "535 \\u00c7\\u00eb\\u00ca\\u00b9",
-			"535 \xc3\x87\xc3\xab\xc3\x8a\xc2\xb9" },
-		{ "H5-22 quote, backslash, LF", TEXT("a\"b\\c\nd"), "a\\\"b\\\\c\\nd" },
-		{ "H8-06 a direction", TEXT("\xe2\x80\xae"), "\\u202e" },
-		{ "empty", TEXT(""), "" },
+		{ .name = "H2-03 NUL",
+			.text = TEXT("220 a\0b ESMTP"),
+			.json = "220 a\\u0000b ESMTP" },
+		{ .name = "H2-03 NUL at both ends",
+			.text = TEXT("\0\0a\0"),
+			.json = "\\u0000\\u0000a\\u0000" },
+		{ .name = "H2-19 GBK",
+			.text = TEXT("535 \xc7\xeb\xca\xb9"),
+			.json = "535 \\u00c7\\u00eb\xca\xb9",
+			.back = "535 \xc3\x87\xc3\xab\xca\xb9" },
+		{ .name = "H5-22 quote, backslash, LF",
+			.text = TEXT("a\"b\\c\nd"),
+			.json = "a\\\"b\\\\c\\nd" },
+		{ .name = "H8-06 a direction", .text = TEXT("\xe2\x80\xae"), .json = "\\u202e" },
+		{ .name = "empty", .text = TEXT(""), .json = "" },
 	};
 	struct buf json = { 0 };
 	struct buf wanted = { 0 };

@@ -1,0 +1,75 @@
+/*
+ * tables.c: fills a manual's @TABLE@ line with the table of causes or of events (src/facts). Used by the build alone.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "facts/cause.h"
+#include "facts/event.h"
+
+/* Text of a table as roff: what begins a line or an escape there is made harmless. */
+static void
+print_text(const char *text)
+{
+	for (const char *at = text; *at; at++) {
+		if (*at == '\\')
+			fputs("\\e", stdout);
+		else if ((*at == '.' || *at == '\'') && at == text)
+			printf("\\&%c", *at);
+		else
+			putchar(*at);
+	}
+	putchar('\n');
+}
+
+static void
+print_causes(void)
+{
+	for (enum cause cause = 0; cause < CAUSE_COUNT; cause++) {
+		const struct cause_row *row = cause_row(cause);
+
+		printf(".It Cm %s\n", row->word);
+		printf(".Pq at %s%s%s%s%s\n", row->stages, row->marks & CAUSE_REFUSED ? "; counts as a refused login" : "",
+			row->marks & CAUSE_WAIT ? "; the server asks for time" : "",
+			row->marks & CAUSE_TRANSIENT ? "; may pass by itself" : "",
+			row->marks & CAUSE_UNJUDGED ? "; not held against the mailbox" : "");
+		print_text(row->means);
+		printf(".Em Next :\n");
+		print_text(row->next);
+	}
+}
+
+static void
+print_events(void)
+{
+	for (enum event_kind kind = 0; kind < EVENT_COUNT; kind++) {
+		const struct event_row *row = event_row(kind);
+
+		printf(".It Cm %s\n", row->word);
+		print_text(row->when);
+		printf("Priority: %s.\n", level_name(row->level));
+		printf(".Dv MESSAGE_ID : Li %s\n", row->message_id);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	char line[1024];
+	FILE *page = argc == 3 ? fopen(argv[2], "r") : NULL;
+
+	if (!page) {
+		fprintf(stderr, "usage: tables causes|events PAGE\n");
+		return 2;
+	}
+	while (fgets(line, sizeof(line), page)) {
+		if (strcmp(line, "@TABLE@\n") != 0)
+			fputs(line, stdout);
+		else if (strcmp(argv[1], "causes") == 0)
+			print_causes();
+		else
+			print_events();
+	}
+	fclose(page);
+	return fflush(stdout) == 0 ? 0 : 1;
+}

@@ -1,0 +1,67 @@
+# make check: no root, loopback alone, nothing beyond the build dependencies.
+# make check-system: root; systemd, Dovecot, Postfix.
+
+UNIT_LIBS = $(ROOM_LIBS) $(OUTSIDE_LIBS) $(CMOCKA_LIBS)
+
+include tests/unit/base/local.mk
+include tests/unit/facts/local.mk
+include tests/unit/dialogue/local.mk
+include tests/unit/diagnose/local.mk
+include tests/unit/watch/local.mk
+include tests/unit/net/local.mk
+include tests/unit/secret/local.mk
+include tests/unit/config/local.mk
+include tests/unit/store/local.mk
+include tests/unit/alert/local.mk
+include tests/unit/control/local.mk
+include tests/unit/ctl/local.mk
+include tests/dialogue/local.mk
+include tests/simulate/local.mk
+
+# A program that tests use and that is none.
+noinst_PROGRAMS += tests/e2e/probe_once
+tests_e2e_probe_once_SOURCES = tests/e2e/probe_once.c
+tests_e2e_probe_once_LDADD = $(ROOM_LIBS) $(OUTSIDE_LIBS)
+
+PYTHON_TESTS = \
+	tests/layers.py \
+	tests/mailhost/selftest.py \
+	tests/e2e/test_thread.py \
+	tests/hostile/test_brake.py \
+	tests/hostile/test_dialogue.py \
+	tests/hostile/test_tls.py
+
+SYSTEM_TESTS = \
+	tests/system/check_catalog.py \
+	tests/system/test_realservers.py \
+	tests/system/test_systemd.py \
+	tests/system/test_try.py
+
+TESTS += $(check_PROGRAMS) $(PYTHON_TESTS)
+TEST_EXTENSIONS = .py
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = $(PYTHON3)
+AM_TESTS_ENVIRONMENT = \
+	MBOXWATCHD='$(abs_top_builddir)/src/mboxwatchd'; export MBOXWATCHD; \
+	MBOXWATCHCTL='$(abs_top_builddir)/src/mboxwatchctl'; export MBOXWATCHCTL; \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	srcdir='$(abs_srcdir)'; export srcdir; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+
+check-system: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
+
+.PHONY: check-system
+
+EXTRA_DIST += \
+	$(PYTHON_TESTS) $(SYSTEM_TESTS) \
+	tests/unit/unit.h \
+	tests/run \
+	tests/e2e/harness.py \
+	tests/mailhost/certs.py \
+	tests/mailhost/mailhost.py \
+	tests/system/realhost.py \
+	tests/system/systemd-sandbox
