@@ -1,8 +1,10 @@
 /*
- * control.h: the status socket: HTTP/1.1 and JSON on a UNIX socket (contract 5), on the main loop. Layer: control.
+ * control.h: the status socket: HTTP/1.1 and JSON on a UNIX socket (contract 5), on the main loop.
+ * Layer: control.
  *
- * Reading goes straight to watch and settings; every change goes through `calls`, so that one place carries out what
- * watch decides. Long answers are made in slices as the reader takes them (20 ms of the main loop at most).
+ * Reading goes straight to watch and settings; every change goes through `calls`, so that one place
+ * carries out what watch decides. Long answers are made in slices as the reader takes them (20 ms
+ * of the main loop at most).
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
@@ -27,25 +29,30 @@ struct control_health {
 	char why[160];
 };
 
-/* What the daemon does for control. Requests are answered by control_…_done(), now or on a later turn. */
+/* What the daemon does for control. Requests are answered by control_…_done(), now or on a later
+ * turn. */
 struct control_calls {
 	/* ERR_CONFLICT: why has the words. Then control_probe_done(request) comes once. */
 	enum err (*probe)(void *owner, uint32_t mailbox, uint64_t request, struct fault *why);
-	enum err (*pause)(void *owner, uint32_t mailbox, int64_t for_us, const char *who, const char *reason, struct fault *why);
-	enum err (*resume)(void *owner, uint32_t mailbox, const char *who, const char *reason, int64_t *retry_us,
-		struct fault *why);
+	enum err (*pause)(void *owner, uint32_t mailbox, int64_t for_us, const char *who,
+		const char *reason, struct fault *why);
+	enum err (*resume)(void *owner, uint32_t mailbox, const char *who, const char *reason,
+		int64_t *retry_us, struct fault *why);
 	/* control_reload_done(request, …) comes once, for a load that began after this call. */
 	void (*reload)(void *owner, uint64_t request, const char *who);
-	/* sink NULL: all. ERR_NOT_FOUND: no such sink. *told is borrowed for the call's caller until the next turn. */
-	enum err (*test_alert)(void *owner, const char *sink, const char *who, const struct told **told);
+	/* sink NULL: all. ERR_NOT_FOUND: no such sink. *told is borrowed for the call's caller
+	 * until the next turn. */
+	enum err (*test_alert)(
+		void *owner, const char *sink, const char *who, const struct told **told);
 	void (*health)(void *owner, struct control_health *out);
-	/* The daemon's own series, written in Prometheus text (sinks, loops, process_* where with_process). */
+	/* The daemon's own series, written in Prometheus text (sinks, loops, process_* where
+	 * with_process). */
 	void (*metrics)(void *owner, struct buf *out, bool with_process);
 };
 
 struct control_start {
 	struct event_base *base;
-	const char *path;	  /* the socket; made 0660; a stale one is replaced (H5-19, H5-20) */
+	const char *path; /* the socket; made 0660; a stale one is replaced (H5-19, H5-20) */
 	const char *socket_group; /* NULL: mboxwatch-status where it exists */
 	const char *admin_group;  /* NULL: none */
 	const struct watch *watch;
@@ -55,18 +62,22 @@ struct control_start {
 	void *owner;
 };
 
-/* ERR_BUSY: another daemon answers there (exit 75). ERR_INVALID: the path is a directory, a link, too long (exit 78). */
-CHECKED enum err control_new(const struct control_start *start, struct control **out, struct fault *why);
+/* ERR_BUSY: another daemon answers there (exit 75). ERR_INVALID: the path is a directory, a link,
+ * too long (exit 78). */
+CHECKED enum err control_new(
+	const struct control_start *start, struct control **out, struct fault *why);
 void control_free(struct control *control);
 /* After a reload. */
 void control_settings(struct control *control, const struct settings *settings);
-/* The socket file is made anew where it is gone or another's (every minute; H5-19). True where it had to be. */
+/* The socket file is made anew where it is gone or another's (every minute; H5-19). True where it
+ * had to be. */
 bool control_look_after_socket(struct control *control);
 
-/* An event that may be shown: kept for /v1/events (the last STORE_EVENTS_KEPT), sent to followers. told is control's. */
+/* An event that may be shown: kept for /v1/events (the last STORE_EVENTS_KEPT), sent to followers.
+ * told is control's. */
 void control_told(struct control *control, struct told *told);
 void control_probe_done(struct control *control, uint64_t request);
-void control_reload_done(struct control *control, uint64_t request, enum err err, const struct complaints *complaints,
-	const struct watch_changes *changes);
+void control_reload_done(struct control *control, uint64_t request, enum err err,
+	const struct complaints *complaints, const struct watch_changes *changes);
 
 #endif

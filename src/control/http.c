@@ -1,12 +1,14 @@
 /*
  * http.c: evhttp on a UNIX socket, mended. Layer: control.
  *
- * What is wrong with evhttp 2.1 and mended here (trials-libs.md 1): no bounds by default; no answer to EMFILE but a storm of
- * log lines; one byte a minute keeps a request alive; HEAD gets a body; a forbidden method is 501; a pending request does
- * not notice that its client left; what becomes of the request then depends on how the connection ended.
+ * What is wrong with evhttp 2.1 and mended here (trials-libs.md 1): no bounds by default; no answer
+ * to EMFILE but a storm of log lines; one byte a minute keeps a request alive; HEAD gets a body; a
+ * forbidden method is 501; a pending request does not notice that its client left; what becomes of
+ * the request then depends on how the connection ended.
  *
- * A wire is one connection, an exchange one request on it. Streams that have something to say stand in one queue, worked
- * off for HTTP_SLICE_US a turn, so that a hundred readers together cost the loop no more than one.
+ * A wire is one connection, an exchange one request on it. Streams that have something to say stand
+ * in one queue, worked off for HTTP_SLICE_US a turn, so that a hundred readers together cost the
+ * loop no more than one.
  */
 #include "control/http.h"
 
@@ -25,14 +27,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IDLE_S 60	    /* a connection without a request, or whose plain answer is not taken */
-#define STALLED_S 600	    /* a reader of a long answer that takes nothing */
-#define BACK_OFF_MS 200	    /* out of descriptors: H5-21 */
-#define INPUT_MOST_BYTES (2 * HTTP_MOST_HEAD_BYTES) /* read ahead of evhttp: what is pipelined behind a stream */
+#define IDLE_S 60	/* a connection without a request, or whose plain answer is not taken */
+#define STALLED_S 600	/* a reader of a long answer that takes nothing */
+#define BACK_OFF_MS 200 /* out of descriptors: H5-21 */
+#define INPUT_MOST_BYTES                                                                           \
+	(2 * HTTP_MOST_HEAD_BYTES) /* read ahead of evhttp: what is pipelined behind a stream */
 
 enum exchange_state {
-	EXCHANGE_ASKED, /* the owner has not answered */
-	EXCHANGE_READY, /* a stream in the queue, to be asked for bytes */
+	EXCHANGE_ASKED,	  /* the owner has not answered */
+	EXCHANGE_READY,	  /* a stream in the queue, to be asked for bytes */
 	EXCHANGE_SENDING, /* a slice is on its way */
 	EXCHANGE_WAITING, /* a stream that has nothing to say now */
 	EXCHANGE_STATE_COUNT
@@ -105,8 +108,8 @@ on_back_off(evutil_socket_t fd, short what, void *arg)
 	listen_as_allowed(http);
 }
 
-/* Without it libevent would log each failed accept, 200,000 times a second. It is told evhttp's pointer and not ours,
- * so what is to be done is found out by on_readable(). */
+/* Without it libevent would log each failed accept, 200,000 times a second. It is told evhttp's
+ * pointer and not ours, so what is to be done is found out by on_readable(). */
 static void
 on_accept_error(struct evconnlistener *listener, void *evhttp)
 {
@@ -114,7 +117,8 @@ on_accept_error(struct evconnlistener *listener, void *evhttp)
 	(void)evhttp;
 }
 
-/* Runs in the turn in which evhttp accepts: where no descriptor is left both stop for a while. H5-21 */
+/* Runs in the turn in which evhttp accepts: where no descriptor is left both stop for a while.
+ * H5-21 */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -180,7 +184,8 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct wire *wire = arg;
 
 	if (evbuffer_get_length(bufferevent_get_output(wire->bev)) > 0) {
-		/* A pipelined request whose turn has not come: the answer before it is still read. */
+		/* A pipelined request whose turn has not come: the answer before it is still read.
+		 */
 		wire_expect(wire);
 		return;
 	}
@@ -202,7 +207,8 @@ on_close(struct evhttp_connection *connection, void *arg)
 	(void)connection;
 	if (exchange)
 		exchange_over(exchange);
-	/* Where the peer ended the connection evhttp has let go of a request that was being worked on. */
+	/* Where the peer ended the connection evhttp has let go of a request that was being worked
+	 * on. */
 	if (request && !evhttp_request_get_connection(request))
 		evhttp_request_free(request);
 	evbuffer_remove_cb(bufferevent_get_input(wire->bev), on_input, wire);
@@ -220,9 +226,10 @@ wire_known(struct wire *wire, struct evhttp_connection *connection)
 }
 
 /*
- * One turn after evhttp asked for the bufferevent, where no request came as fast. evhttp tells of a connection only with
- * its first request, and this must be known before: the argument of the bufferevent's callbacks is evhttp's connection
- * (2.1, http.c), none where the connection is gone already. The reference held keeps the bufferevent alive so far.
+ * One turn after evhttp asked for the bufferevent, where no request came as fast. evhttp tells of a
+ * connection only with its first request, and this must be known before: the argument of the
+ * bufferevent's callbacks is evhttp's connection (2.1, http.c), none where the connection is gone
+ * already. The reference held keeps the bufferevent alive so far.
  */
 static void
 on_known(evutil_socket_t fd, short what, void *arg)
@@ -243,8 +250,8 @@ on_known(evutil_socket_t fd, short what, void *arg)
 	listen_as_allowed(http);
 }
 
-/* evhttp accepted a connection and asks what to read and write it by. NULL lets it take one of its own: such a connection
- * is no wire and gets 503. */
+/* evhttp accepted a connection and asks what to read and write it by. NULL lets it take one of its
+ * own: such a connection is no wire and gets 503. */
 static struct bufferevent *
 on_accept(struct event_base *base, void *arg)
 {
@@ -287,7 +294,8 @@ wire_find(struct http *http, struct bufferevent *bev)
 {
 	struct wire *wire;
 
-	LIST_FOREACH (wire, &http->all, all) {
+	LIST_FOREACH(wire, &http->all, all)
+	{
 		if (wire->bev == bev)
 			return wire;
 	}
@@ -461,8 +469,7 @@ exchange_done(struct exchange *exchange)
 void
 exchange_header(struct exchange *exchange, const char *name, const char *value)
 {
-	(void)evhttp_add_header(
-		evhttp_request_get_output_headers(exchange->request), name, value);
+	(void)evhttp_add_header(evhttp_request_get_output_headers(exchange->request), name, value);
 }
 
 void
@@ -488,8 +495,9 @@ exchange_answer(struct exchange *exchange, int status, const char *type, struct 
 }
 
 /*
- * While a request is worked on evhttp does not read, so it would not notice that the client leaves. Reading without its
- * read callback (which ends the process in this state) is what it does itself while it writes.
+ * While a request is worked on evhttp does not read, so it would not notice that the client leaves.
+ * Reading without its read callback (which ends the process in this state) is what it does itself
+ * while it writes.
  */
 void
 exchange_wait(struct exchange *exchange, void (*gone)(void *user), void *user)
@@ -561,8 +569,8 @@ stream_step(struct exchange *exchange)
 	}
 	exchange->state = EXCHANGE_SENDING;
 	if (out) /* on_taken comes later, never from inside */
-		evhttp_send_reply_chunk_with_cb(exchange->request, out,
-			step == STREAM_END ? NULL : on_taken, exchange);
+		evhttp_send_reply_chunk_with_cb(
+			exchange->request, out, step == STREAM_END ? NULL : on_taken, exchange);
 	if (step == STREAM_END)
 		stream_end(exchange);
 	else if (!out && step == STREAM_WAIT)
@@ -621,8 +629,8 @@ exchange_stream(struct exchange *exchange, int status, const char *type, bool is
 static enum err
 bind_to(struct http *http, int fd)
 {
-	struct evconnlistener *listener = evconnlistener_new(http->base, NULL, NULL,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	struct evconnlistener *listener = evconnlistener_new(
+		http->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	struct event *readable = event_new(http->base, fd, EV_READ | EV_PERSIST, on_readable, http);
 	struct evhttp_bound_socket *bound = NULL;
 
@@ -677,10 +685,10 @@ http_new(const struct http_start *start, struct http **out)
 	evhttp_set_max_headers_size(http->evhttp, HTTP_MOST_HEAD_BYTES);
 	evhttp_set_max_body_size(http->evhttp, HTTP_MOST_BODY_BYTES);
 	/* All of them, so that the answer to a wrong one is ours: 405. */
-	evhttp_set_allowed_methods(http->evhttp,
-		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
-			EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-			EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+	evhttp_set_allowed_methods(
+		http->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+				      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+				      EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
 	*out = http;
 	return ERR_OK;
 }

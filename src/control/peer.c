@@ -1,5 +1,6 @@
 /*
- * peer.c: SO_PEERCRED and SO_PEERGROUPS: uid and groups as they were when the peer connected. Layer: control.
+ * peer.c: SO_PEERCRED and SO_PEERGROUPS: uid and groups as they were when the peer connected.
+ * Layer: control.
  */
 #include "control/peer.h"
 
@@ -61,9 +62,9 @@ peer_of(int fd, const struct peer_rule *rule, struct control_peer *out)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &len) != 0)
 		return ERR_IO;
 	*out = (struct control_peer){ .uid = ucred.uid, .pid = ucred.pid };
-	out->may_change = ucred.uid == 0 || ucred.uid == geteuid() ||
-		(rule->has_admin &&
-			(ucred.gid == rule->admin || is_in_group(fd, rule->admin)));
+	out->may_change =
+		ucred.uid == 0 || ucred.uid == geteuid() ||
+		(rule->has_admin && (ucred.gid == rule->admin || is_in_group(fd, rule->admin)));
 	return ERR_OK;
 }
 

@@ -14,8 +14,9 @@ struct peer_rule {
 	gid_t admin;
 };
 
-/* ERR_NOT_FOUND: there is no such group, nobody is let in by it. NULL: none is named. Asks the system's tables, which may
- * be a directory far away: at start and after a reload, never for a request. */
+/* ERR_NOT_FOUND: there is no such group, nobody is let in by it. NULL: none is named. Asks the
+ * system's tables, which may be a directory far away: at start and after a reload, never for a
+ * request. */
 CHECKED enum err peer_rule_of_group(const char *admin_group, struct peer_rule *out);
 /* ERR_IO: the kernel does not say. */
 CHECKED enum err peer_of(int fd, const struct peer_rule *rule, struct control_peer *out);

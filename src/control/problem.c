@@ -53,7 +53,8 @@ problem_answer(struct exchange *exchange, enum problem problem, const char *deta
 	const struct problem_row *row = &problem_rows[problem];
 	struct buf out = { 0 };
 
-	buf_put_format(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
+	buf_put_format(&out,
+		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
 		row->title, row->status, row->word);
 	if (detail)
 		put_member(&out, "detail", detail);

@@ -70,13 +70,14 @@ is_same(char pattern, char byte)
 }
 
 /*
- * Piece by piece between the stars, each at its first place: a later star makes up for anything, so nothing is ever tried
- * again, whatever the number of stars. At most text.len times the longest piece steps.
+ * Piece by piece between the stars, each at its first place: a later star makes up for anything, so
+ * nothing is ever tried again, whatever the number of stars. At most text.len times the longest
+ * piece steps.
  */
 bool
 glob_matches(struct bytes glob, struct bytes text)
 {
-	size_t at = 0, from = 0;	     /* in text; where the piece was tried last */
+	size_t at = 0, from = 0;	 /* in text; where the piece was tried last */
 	size_t in = 0, piece = SIZE_MAX; /* in glob; behind the last star */
 
 	while (at < text.len) {
@@ -134,8 +135,8 @@ read_name(struct bytes text, struct criterion *out)
 			return ERR_SYNTAX;
 	}
 	out->kind = bytes_index(text, '*') < text.len || bytes_index(text, '?') < text.len
-		? CRITERION_GLOB
-		: CRITERION_NAME;
+			    ? CRITERION_GLOB
+			    : CRITERION_NAME;
 	if (out->kind == CRITERION_NAME && !mailbox_name_is_valid(text))
 		return ERR_SYNTAX;
 	return glob_new(text, false, &out->text);
@@ -316,8 +317,8 @@ label_matches(const struct criterion *criterion, const struct labels *labels)
 {
 	for (size_t i = 0; labels && i < labels->count; i++) {
 		if (strcmp(labels->items[i].name, criterion->key) == 0)
-			return glob_matches(bytes_of(criterion->text),
-				bytes_of(labels->items[i].value));
+			return glob_matches(
+				bytes_of(criterion->text), bytes_of(labels->items[i].value));
 	}
 	return false;
 }
@@ -332,7 +333,7 @@ side_matches(const struct criterion *criterion, const struct subject *subject, e
 		return subject->has_cause[side] && subject->causes[side] == criterion->cause;
 	case CRITERION_INCIDENT:
 		return ulid_is_set(subject->incidents[side]) &&
-			ulid_compare(subject->incidents[side], criterion->incident) == 0;
+		       ulid_compare(subject->incidents[side], criterion->incident) == 0;
 	default:
 		return false;
 	}
@@ -348,12 +349,11 @@ criterion_matches(const struct criterion *criterion, const struct subject *subje
 		return bytes_equal(bytes_of(criterion->text), subject->name);
 	case CRITERION_GLOB:
 		return subject->name.len > 0 &&
-			glob_matches(bytes_of(criterion->text), subject->name);
+		       glob_matches(bytes_of(criterion->text), subject->name);
 	case CRITERION_DOMAIN:
 		at = bytes_index(subject->address, '@');
-		return at < subject->address.len &&
-			glob_matches_lower(bytes_of(criterion->text),
-				bytes_from(subject->address, at + 1));
+		return at < subject->address.len && glob_matches_lower(bytes_of(criterion->text),
+							    bytes_from(subject->address, at + 1));
 	case CRITERION_STATE:
 		return subject->has_state && subject->state == criterion->state;
 	case CRITERION_SUSPECT:
@@ -362,7 +362,7 @@ criterion_matches(const struct criterion *criterion, const struct subject *subje
 		return label_matches(criterion, subject->labels);
 	default:
 		return side_matches(criterion, subject, SIDE_SMTP) ||
-			side_matches(criterion, subject, SIDE_IMAP);
+		       side_matches(criterion, subject, SIDE_IMAP);
 	}
 }
 

@@ -10,14 +10,15 @@
  *   label.KEY=GLOB
  *   incident:ID
  *
- * Several are an "or"; none is all. Compiled once; matching one mailbox against one selector is bounded by their lengths.
+ * Several are an "or"; none is all. Compiled once; matching one mailbox against one selector is
+ * bounded by their lengths.
  */
 #ifndef CONTROL_SELECT_H
 #define CONTROL_SELECT_H
 
 #include "watch/watch.h"
 
-#define SELECT_MOST 100	/* H5-13 */
+#define SELECT_MOST 100 /* H5-13 */
 
 struct select;
 
@@ -41,8 +42,9 @@ struct subject subject_of_view(const struct watch_view *view);
 CHECKED enum err select_new(struct select **out);
 void select_free(struct select *select);
 /*
- * Adds what text says: selectors between blanks and commas; a text that begins with "label." is one, whole.
- * ERR_SYNTAX: not a selector (why has the words); ERR_LIMIT: more than SELECT_MOST; ERR_MEMORY.
+ * Adds what text says: selectors between blanks and commas; a text that begins with "label." is
+ * one, whole. ERR_SYNTAX: not a selector (why has the words); ERR_LIMIT: more than SELECT_MOST;
+ * ERR_MEMORY.
  */
 CHECKED enum err select_add(struct select *select, struct bytes text, struct fault *why);
 bool select_is_all(const struct select *select);

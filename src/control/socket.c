@@ -38,9 +38,9 @@ judge_old(const char *path, const struct sockaddr_un *address, struct fault *why
 		return errno == ENOENT ? ERR_OK : system_fault(why, "cannot look at", path);
 	if (!S_ISSOCK(stat.st_mode)) {
 		fault_set(why, "%s is %s, not a socket; take it away or name another path", path,
-			S_ISDIR(stat.st_mode)	    ? "a directory"
-				: S_ISLNK(stat.st_mode) ? "a symbolic link"
-							: "a file");
+			S_ISDIR(stat.st_mode)	? "a directory"
+			: S_ISLNK(stat.st_mode) ? "a symbolic link"
+						: "a file");
 		return ERR_INVALID;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -70,7 +70,8 @@ give_to_group(const char *beside, const char *group, struct fault *why)
 		return ERR_INVALID;
 	}
 	if (chown(beside, (uid_t)-1, row->gr_gid) != 0)
-		log_warning("the status socket stays with the daemon's own group: it may not be given to %s: %s",
+		log_warning("the status socket stays with the daemon's own group: it may not be "
+			    "given to %s: %s",
 			row->gr_name, strerror(errno));
 	return ERR_OK;
 }
@@ -107,15 +108,16 @@ broken:
 }
 
 enum err
-socket_listen(const char *path, const char *group, struct socket_file *out, int *fd,
-	struct fault *why)
+socket_listen(
+	const char *path, const char *group, struct socket_file *out, int *fd, struct fault *why)
 {
 	struct sockaddr_un old = { .sun_family = AF_UNIX }, beside = { .sun_family = AF_UNIX };
 	struct stat stat;
 	enum err err;
 
 	if (strlen(path) + sizeof(BESIDE) > sizeof(old.sun_path)) {
-		fault_set(why, "the path of the socket has %zu bytes; at most %zu fit (daemon.socket)",
+		fault_set(why,
+			"the path of the socket has %zu bytes; at most %zu fit (daemon.socket)",
 			strlen(path), sizeof(old.sun_path) - sizeof(BESIDE));
 		return ERR_INVALID;
 	}
@@ -144,7 +146,7 @@ socket_is_ours(const struct socket_file *file)
 	struct stat stat;
 
 	return lstat(file->path, &stat) == 0 && stat.st_dev == file->device &&
-		stat.st_ino == file->inode;
+	       stat.st_ino == file->inode;
 }
 
 void

@@ -106,18 +106,21 @@ say_detail(const struct endpoint *endpoint, const struct finding *finding, struc
 	} else if (reply->response_code && strcmp(reply->response_code, "REFERRAL") == 0) {
 		struct bytes host = host_of_referral(bytes_of(reply->code_argument));
 
-		verdict_detail(verdict, "the server refers to another one, which is not followed: %.*s",
+		verdict_detail(verdict,
+			"the server refers to another one, which is not followed: %.*s",
 			BYTES_ARG(host));
 	} else if (finding->kind == FINDING_LOGIN_IN_CLEAR) {
 		verdict_detail(verdict, "no secret is sent without TLS; insecure_auth is not set");
 	} else if (finding->kind == FINDING_PREAUTH_CLEAR) {
-		verdict_detail(verdict, "the server greets as logged in already (PREAUTH), in clear");
+		verdict_detail(
+			verdict, "the server greets as logged in already (PREAUTH), in clear");
 	} else if (finding->kind == FINDING_STARTTLS_INJECTED) {
 		verdict_detail(verdict, "bytes came behind the reply to STARTTLS, before TLS");
 	} else if (finding->kind == FINDING_TLS_BYTES) {
 		verdict_detail(verdict, "the server begins with a TLS record");
 	} else if (verdict->cause == CAUSE_POLICY_BLOCKED && finding->stage == STAGE_CAPABILITY) {
-		verdict_detail(verdict, "the server refuses our EHLO name; it is set by daemon.helo_name");
+		verdict_detail(
+			verdict, "the server refuses our EHLO name; it is set by daemon.helo_name");
 	}
 }
 
@@ -154,11 +157,11 @@ diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struc
 	verdict->stage = finding->stage;
 	verdict->cause = cause;
 	verdict->login = login_of(finding, cause);
-	verdict->is_transient = cause_has(cause, CAUSE_TRANSIENT) ||
+	verdict->is_transient =
+		cause_has(cause, CAUSE_TRANSIENT) ||
 		(finding->kind == FINDING_REFUSED && reply_is_temporary(&finding->reply));
-	verdict->wait_us = cause_has(cause, CAUSE_WAIT) ?
-		diagnose_wait_us(bytes_of(finding->reply.text)) :
-		0;
+	verdict->wait_us =
+		cause_has(cause, CAUSE_WAIT) ? diagnose_wait_us(bytes_of(finding->reply.text)) : 0;
 	say_detail(endpoint, finding, verdict);
 	say_suggestion(finding, verdict);
 	move_texts(&verdict->capabilities, &finding->capabilities);
@@ -189,18 +192,28 @@ unit_us(struct bytes word)
 		const char *word;
 		int64_t us;
 	} units[] = {
-		{ "ms", US_PER_MS }, { "msec", US_PER_MS }, { "millisecond", US_PER_MS },
-		{ "s", US_PER_S }, { "sec", US_PER_S }, { "second", US_PER_S },
-		{ "m", US_PER_M }, { "min", US_PER_M }, { "minute", US_PER_M },
-		{ "h", US_PER_H }, { "hr", US_PER_H }, { "hour", US_PER_H },
-		{ "d", US_PER_D }, { "day", US_PER_D },
+		{ "ms", US_PER_MS },
+		{ "msec", US_PER_MS },
+		{ "millisecond", US_PER_MS },
+		{ "s", US_PER_S },
+		{ "sec", US_PER_S },
+		{ "second", US_PER_S },
+		{ "m", US_PER_M },
+		{ "min", US_PER_M },
+		{ "minute", US_PER_M },
+		{ "h", US_PER_H },
+		{ "hr", US_PER_H },
+		{ "hour", US_PER_H },
+		{ "d", US_PER_D },
+		{ "day", US_PER_D },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(units); i++) {
 		struct bytes unit = bytes_of(units[i].word);
 
 		if (bytes_equal_nocase(word, unit) ||
-			(unit.len > 1 && word.len == unit.len + 1 && byte_lower(word.at[unit.len]) == 's' &&
+			(unit.len > 1 && word.len == unit.len + 1 &&
+				byte_lower(word.at[unit.len]) == 's' &&
 				bytes_starts_nocase(word, unit)))
 			return units[i].us;
 	}
@@ -217,7 +230,8 @@ letters_of(struct bytes text)
 	return bytes_first(text, len);
 }
 
-/* A number and its unit at the start of text, in microseconds, capped; 0: none. *len: how many digits. */
+/* A number and its unit at the start of text, in microseconds, capped; 0: none. *len: how many
+ * digits. */
 static int64_t
 span_at(struct bytes text, size_t *len)
 {
@@ -229,7 +243,8 @@ span_at(struct bytes text, size_t *len)
 	unit = unit_us(letters_of(bytes_trim(bytes_from(text, *len))));
 	if (unit == 0)
 		return 0;
-	if (bytes_to_number(bytes_first(text, *len), (uint64_t)(MOST_WAIT_US / unit), &number) != ERR_OK)
+	if (bytes_to_number(bytes_first(text, *len), (uint64_t)(MOST_WAIT_US / unit), &number) !=
+		ERR_OK)
 		return MOST_WAIT_US;
 	return (int64_t)number * unit;
 }

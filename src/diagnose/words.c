@@ -1,9 +1,10 @@
 /*
- * words.c: what people are told: the next steps of a cause, and the sentences of an event. Layer: diagnose, pure.
- * Not here: the line and the JSON around them (facts/alert_render.c), and all escaping, which is done there.
+ * words.c: what people are told: the next steps of a cause, and the sentences of an event. Layer:
+ * diagnose, pure. Not here: the line and the JSON around them (facts/alert_render.c), and all
+ * escaping, which is done there.
  *
- * msg holds our own words and names alone (contract 6). text is enough on its own: what, which side, since when, the
- * server's words, what to do next.
+ * msg holds our own words and names alone (contract 6). text is enough on its own: what, which
+ * side, since when, the server's words, what to do next.
  */
 #include "diagnose/words.h"
 
@@ -21,7 +22,7 @@ is_word_at(struct bytes text, size_t offset, struct bytes word)
 	struct bytes rest = bytes_from(text, offset);
 
 	return bytes_starts(rest, word) && (offset == 0 || !byte_is_letter(text.at[offset - 1])) &&
-		(rest.len == word.len || !byte_is_letter(rest.at[word.len]));
+	       (rest.len == word.len || !byte_is_letter(rest.at[word.len]));
 }
 
 /* Puts a sentence of the table, NAME and ADDRESS put in; where we have none the word stays. */
@@ -55,7 +56,8 @@ add_sentence(struct texts *out, struct bytes sentence, struct bytes mailbox, str
 	return err == ERR_LIMIT ? ERR_OK : err;
 }
 
-/* How long the first sentence of text is: up to a full stop or question mark before a blank, or all of it. */
+/* How long the first sentence of text is: up to a full stop or question mark before a blank, or all
+ * of it. */
 static size_t
 sentence_len(struct bytes text)
 {
@@ -84,9 +86,11 @@ add_suggestions(const struct verdict *verdict, struct texts *out)
 	return err == ERR_LIMIT ? ERR_OK : err;
 }
 
-/* The sentences of the table; those that point to "suggest" only where nothing better was said already. */
+/* The sentences of the table; those that point to "suggest" only where nothing better was said
+ * already. */
 static enum err
-add_table(enum cause cause, bool is_suggested, struct bytes mailbox, struct bytes address, struct texts *out)
+add_table(enum cause cause, bool is_suggested, struct bytes mailbox, struct bytes address,
+	struct texts *out)
 {
 	struct bytes rest = bytes_of(cause_row(cause)->next);
 	enum err err = ERR_OK;
@@ -103,12 +107,13 @@ add_table(enum cause cause, bool is_suggested, struct bytes mailbox, struct byte
 }
 
 enum err
-words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox, struct bytes address,
-	struct texts *out)
+words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox,
+	struct bytes address, struct texts *out)
 {
 	bool is_suggested = verdict && verdict->suggest_count > 0;
 	/* H2-36: the cure is ours, and nothing is to be resumed. */
-	bool is_helo = verdict && cause == CAUSE_POLICY_BLOCKED && verdict->stage == STAGE_CAPABILITY;
+	bool is_helo =
+		verdict && cause == CAUSE_POLICY_BLOCKED && verdict->stage == STAGE_CAPABILITY;
 	struct texts next = { 0 };
 	enum err err = ERR_OK;
 
@@ -119,13 +124,14 @@ words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox
 	if (is_suggested)
 		err = add_suggestions(verdict, &next);
 	if (err == ERR_OK && is_helo)
-		err = add_sentence(&next, BYTES("Set daemon.helo_name to a full host name that resolves."),
-			mailbox, address);
+		err = add_sentence(&next,
+			BYTES("Set daemon.helo_name to a full host name that resolves."), mailbox,
+			address);
 	if (err == ERR_OK)
 		err = add_table(cause, is_suggested, mailbox, address, &next);
 	if (err == ERR_OK && cause_has(cause, CAUSE_RESUME) && !is_helo)
-		err = add_sentence(&next, BYTES("When that is done: mboxwatchctl resume NAME"), mailbox,
-			address);
+		err = add_sentence(&next, BYTES("When that is done: mboxwatchctl resume NAME"),
+			mailbox, address);
 	if (err != ERR_OK) {
 		texts_done(&next);
 		return err;
@@ -141,9 +147,9 @@ words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox
 static void
 put_subject(struct buf *out, const struct alert *event)
 {
-	const char *subject = event->mailbox ? event->mailbox :
-		event->server		     ? event->server :
-					       event->domain;
+	const char *subject = event->mailbox  ? event->mailbox
+			      : event->server ? event->server
+					      : event->domain;
 
 	if (subject)
 		buf_put_format(out, "%s: ", subject);
@@ -189,7 +195,8 @@ put_certificate(struct buf *out, const struct alert *event)
 	} else if (left_days == 0) {
 		buf_put(out, BYTES("certificate ends within a day"));
 	} else {
-		buf_put_format(out, "certificate ends in %lld day%s", left_days, left_days == 1 ? "" : "s");
+		buf_put_format(out, "certificate ends in %lld day%s", left_days,
+			left_days == 1 ? "" : "s");
 	}
 }
 
@@ -318,9 +325,11 @@ kind_words(const struct alert *event)
 	case EVENT_UPLINK_END:
 		return "Our own network is up again; mailboxes are probed and judged as before.";
 	case EVENT_FLAPPING:
-		return "Its state changes too often to be told each time; it is told when it has settled.";
+		return "Its state changes too often to be told each time; it is told when it has "
+		       "settled.";
 	case EVENT_BRAKE:
-		return "Logins were refused, and no more are tried until then; probes go up to the login.";
+		return "Logins were refused, and no more are tried until then; probes go up to the "
+		       "login.";
 	case EVENT_BRAKE_END:
 		return "Logins are made again.";
 	case EVENT_OUTAGE:
@@ -365,7 +374,8 @@ static void
 put_outside(struct buf *out, const struct alert *event)
 {
 	if (event->detail)
-		buf_put_format(out, " %s%s.", is_told_with_cause(event) ? "Detail: " : "", event->detail);
+		buf_put_format(
+			out, " %s%s.", is_told_with_cause(event) ? "Detail: " : "", event->detail);
 	if (event->reply.count == 0)
 		return;
 	buf_put(out, BYTES(" The server said:"));
@@ -418,8 +428,8 @@ words_event(struct alert *event)
 	enum err err = ERR_OK;
 
 	if (is_told_with_cause(event) && event->next.count == 0)
-		err = words_next(event->cause, NULL, bytes_of(event->mailbox), bytes_of(event->address),
-			&event->next);
+		err = words_next(event->cause, NULL, bytes_of(event->mailbox),
+			bytes_of(event->address), &event->next);
 	if (err == ERR_OK)
 		err = set_text(&event->msg, put_msg, event);
 	if (err == ERR_OK)

@@ -1,9 +1,10 @@
 /*
- * dialogue.c: what the two protocols share: the step, the finding, masking, the transcript. Layer: dialogue, pure.
- * Not here: grammar (smtp_reply.c, imap_response.c) and states (smtp.c, imap.c).
+ * dialogue.c: what the two protocols share: the step, the finding, masking, the transcript. Layer:
+ * dialogue, pure. Not here: grammar (smtp_reply.c, imap_response.c) and states (smtp.c, imap.c).
  *
- * Each call from outside runs the protocol until it has nothing more to read, and then makes one step of what came
- * of it. What the server says before a command has gone out answers nothing (H2-10): dialogue_is_unsent().
+ * Each call from outside runs the protocol until it has nothing more to read, and then makes one
+ * step of what came of it. What the server says before a command has gone out answers nothing
+ * (H2-10): dialogue_is_unsent().
  */
 #include "dialogue/dialogue_private.h"
 
@@ -152,51 +153,17 @@ drop_out(struct dialogue *dialogue)
 
 /* --- the finding --- */
 
-/*
- * Cut at MOST_KEPT_BYTES. A NUL becomes C0 80, since what keeps it is a string: nothing is cut at it, and escape_put()
- * shows it as the NUL that it was (facts/finding.h; H2-03).
- */
-static void
-put_kept(struct buf *out, struct bytes text)
-{
-	text = bytes_first(text, MOST_KEPT_BYTES);
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] == '\0')
-			buf_put(out, BYTES("\xC0\x80"));
-		else
-			buf_put_byte(out, text.at[i]);
-	}
-}
-
 void
 dialogue_keep_text(struct dialogue *dialogue, char **out, struct bytes text)
 {
 	struct buf masked = { 0 };
-	struct buf kept = { 0 };
 
 	put_masked(dialogue, &masked, text);
-	put_kept(&kept, buf_bytes(&masked));
 	free(*out);
 	*out = NULL;
 	if (buf_err(&masked) == ERR_OK)
-		*out = buf_take(&kept);
+		*out = text_keep(bytes_first(buf_bytes(&masked), MOST_KEPT_BYTES));
 	buf_done_wiped(&masked);
-	buf_done(&kept);
-}
-
-static void
-add_line(struct texts *lines, struct bytes line)
-{
-	struct buf kept = { 0 };
-
-	put_kept(&kept, line);
-	/* A line too many is not kept, and one for which there is no memory: the verdict stands without it. */
-	if (buf_err(&kept) == ERR_OK &&
-		texts_add(lines, buf_bytes(&kept), VERDICT_MOST_REPLY_LINES) != ERR_OK) {
-		buf_done(&kept);
-		return;
-	}
-	buf_done(&kept);
 }
 
 void
@@ -209,10 +176,15 @@ dialogue_keep_lines(struct dialogue *dialogue, struct bytes lines)
 	/* Whole, then cut into lines: a secret echoed over two lines is masked too. */
 	put_masked(dialogue, &masked, lines);
 	rest = buf_bytes(&masked);
-	while (buf_err(&masked) == ERR_OK && rest.len > 0 && kept->count < VERDICT_MOST_REPLY_LINES) {
+	while (buf_err(&masked) == ERR_OK && rest.len > 0 &&
+		kept->count < VERDICT_MOST_REPLY_LINES) {
 		size_t end = bytes_index(rest, '\n');
 
-		add_line(kept, bytes_first(rest, end));
+		/* One for which there is no memory is not kept: the verdict stands without it. */
+		if (texts_add(kept,
+			    bytes_first(rest, end < MOST_KEPT_BYTES ? end : MOST_KEPT_BYTES),
+			    VERDICT_MOST_REPLY_LINES) != ERR_OK)
+			break;
 		rest = bytes_from(rest, end + 1);
 	}
 	buf_done_wiped(&masked);
@@ -222,15 +194,12 @@ void
 dialogue_keep_capability(struct dialogue *dialogue, struct bytes capability)
 {
 	struct texts *capabilities = &dialogue->finding.capabilities;
-	struct buf kept = { 0 };
 
 	if (capability.len == 0 || capabilities->count == VERDICT_MOST_CAPABILITIES)
 		return;
-	put_kept(&kept, bytes_first(capability, MOST_KEPT_CAPABILITY_BYTES));
-	if (buf_err(&kept) != ERR_OK ||
-		texts_add(capabilities, buf_bytes(&kept), VERDICT_MOST_CAPABILITIES) != ERR_OK)
+	if (texts_add(capabilities, bytes_first(capability, MOST_KEPT_CAPABILITY_BYTES),
+		    VERDICT_MOST_CAPABILITIES) != ERR_OK)
 		dialogue->is_failed = true;
-	buf_done(&kept);
 }
 
 void
@@ -255,7 +224,8 @@ note_line_ends(struct dialogue *dialogue)
 }
 
 void
-dialogue_end(struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye)
+dialogue_end(
+	struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye)
 {
 	if (dialogue_is_ended(dialogue))
 		return;
@@ -269,7 +239,8 @@ dialogue_end(struct dialogue *dialogue, enum finding_kind kind, enum stage stage
 	if (goodbye == GOODBYE_SAID)
 		dialogue->protocol->put_goodbye(dialogue, &dialogue->out);
 	if (dialogue->out.len > 2)
-		trace(dialogue, "C: ", bytes_first(buf_bytes(&dialogue->out), dialogue->out.len - 2));
+		trace(dialogue,
+			"C: ", bytes_first(buf_bytes(&dialogue->out), dialogue->out.len - 2));
 }
 
 /* --- what is seen before any protocol --- */
@@ -310,15 +281,15 @@ is_tls_start(struct dialogue *dialogue, struct bytes received)
 	for (size_t i = 0; i < received.len && dialogue->clear_bytes < 2; i++)
 		dialogue->clear_start[dialogue->clear_bytes++] = received.at[i];
 	return dialogue->clear_bytes == 2 &&
-		(dialogue->clear_start[0] == 0x15 || dialogue->clear_start[0] == 0x16) &&
-		dialogue->clear_start[1] == 0x03;
+	       (dialogue->clear_start[0] == 0x15 || dialogue->clear_start[0] == 0x16) &&
+	       dialogue->clear_start[1] == 0x03;
 }
 
 bool
 dialogue_may_login(const struct dialogue *dialogue)
 {
 	return dialogue->is_under_tls ||
-		(dialogue->endpoint->security == SECURITY_NONE && dialogue->endpoint->insecure_auth);
+	       (dialogue->endpoint->security == SECURITY_NONE && dialogue->endpoint->insecure_auth);
 }
 
 /* --- the calls from outside --- */
@@ -370,7 +341,8 @@ dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialog
 {
 	turn_begins(dialogue);
 	assert(dialogue->want != DIALOGUE_WANT_TLS);
-	if (!dialogue->is_under_tls && dialogue->clear_bytes < 2 && is_tls_start(dialogue, received))
+	if (!dialogue->is_under_tls && dialogue->clear_bytes < 2 &&
+		is_tls_start(dialogue, received))
 		dialogue_end(dialogue, FINDING_TLS_BYTES, dialogue->stage, GOODBYE_NONE);
 	else
 		dialogue->protocol->receive(dialogue, received);

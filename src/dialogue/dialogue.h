@@ -51,7 +51,8 @@ CHECKED enum err dialogue_new(const struct dialogue_settings *settings, struct d
 void dialogue_free(struct dialogue *dialogue);
 
 /* Each writes *step. Calling one that the last step did not ask for is a mistake of ours (assert), but for
- * dialogue_closed() and dialogue_timeout(), which may come at any time before the end. */
+ * dialogue_closed() and dialogue_timeout(), which may come at any time before the end, and dialogue_receive() while the
+ * login is waited for: nothing may come then but a server that leaves (421, BYE). */
 void dialogue_start(struct dialogue *dialogue, struct dialogue_step *step);
 void dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialogue_step *step);
 void dialogue_tls_started(struct dialogue *dialogue, struct dialogue_step *step);

@@ -1,6 +1,6 @@
 /*
- * dialogue_private.h: what smtp.c and imap.c share: the step in the making, the finding in the making, the
- * transcript. Layer: dialogue, pure. For this room alone; others include dialogue.h.
+ * dialogue_private.h: what smtp.c and imap.c share: the step in the making, the finding in the
+ * making, the transcript. Layer: dialogue, pure. For this room alone; others include dialogue.h.
  */
 #ifndef DIALOGUE_DIALOGUE_PRIVATE_H
 #define DIALOGUE_DIALOGUE_PRIVATE_H
@@ -11,14 +11,18 @@
 
 /* One of the two protocols: smtp_protocol, imap_protocol. */
 struct dialogue_protocol {
-	struct dialogue *(*make)(void); /* zeroed, but for what the protocol needs; NULL: no memory */
+	struct dialogue *(*make)(
+		void); /* zeroed, but for what the protocol needs; NULL: no memory */
 	void (*free)(struct dialogue *dialogue);
-	void (*begin)(struct dialogue *dialogue); /* the connection stands: the greeting comes next */
+	void (*begin)(
+		struct dialogue *dialogue); /* the connection stands: the greeting comes next */
 	/* Takes all of received, until the dialogue ends. */
 	void (*receive)(struct dialogue *dialogue, struct bytes received);
-	void (*tls_started)(struct dialogue *dialogue); /* over STARTTLS: nothing of before counts any more */
+	void (*tls_started)(
+		struct dialogue *dialogue); /* over STARTTLS: nothing of before counts any more */
 	void (*login)(struct dialogue *dialogue);
-	/* The peer or the time is gone: keeps what came of a reply, and ends by it where it was a whole one. */
+	/* The peer or the time is gone: keeps what came of a reply, and ends by it where it was a
+	 * whole one. */
 	void (*lost)(struct dialogue *dialogue);
 	/* The goodbye, where the session is at a place where one can be said. */
 	void (*put_goodbye)(struct dialogue *dialogue, struct buf *out);
@@ -34,7 +38,8 @@ struct dialogue {
 	char *helo_name;
 	char *version;
 	enum dialogue_want want;
-	enum stage stage;	/* where the dialogue stands: of the last step, until the next one is made */
+	enum stage
+		stage; /* where the dialogue stands: of the last step, until the next one is made */
 	enum stage asked_stage; /* of the last step that the owner was given */
 	bool is_started;
 	bool is_under_tls;
@@ -63,14 +68,16 @@ dialogue_is_ended(const struct dialogue *dialogue)
 	return dialogue->want == DIALOGUE_WANT_END;
 }
 
-/* True while a command waits that the owner has not been given yet: a reply that comes now answers nothing. */
+/* True while a command waits that the owner has not been given yet: a reply that comes now answers
+ * nothing. */
 static inline bool
 dialogue_is_unsent(const struct dialogue *dialogue)
 {
 	return dialogue->out.len > 0 || dialogue->want != DIALOGUE_WANT_BYTES;
 }
 
-/* The stage that a reply belongs to which comes now: that of the last command which really went out. */
+/* The stage that a reply belongs to which comes now: that of the last command which really went
+ * out. */
 static inline enum stage
 dialogue_reply_stage(const struct dialogue *dialogue)
 {
@@ -79,12 +86,14 @@ dialogue_reply_stage(const struct dialogue *dialogue)
 
 /* Puts a line, with its CRLF, into what will be sent. The transcript shows it masked. */
 void dialogue_say(struct dialogue *dialogue, struct bytes line);
-/* As dialogue_say(): `line` holds the secret, or what is made of it; the transcript shows `shown`. */
+/* As dialogue_say(): `line` holds the secret, or what is made of it; the transcript shows `shown`.
+ */
 void dialogue_say_secret(struct dialogue *dialogue, struct bytes line, struct bytes shown);
 /* A line of the server, for the transcript. */
 void dialogue_heard(struct dialogue *dialogue, struct bytes line);
 
-/* Ends it; whatever was to be sent is dropped, but for the goodbye. First come: a second end changes nothing. */
+/* Ends it; whatever was to be sent is dropped, but for the goodbye. First come: a second end
+ * changes nothing. */
 void dialogue_end(
 	struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye);
 /* Lines (joined by LF) of the reply that decided; masked. */

@@ -1,9 +1,11 @@
 /*
- * imap.c: an IMAP session from the greeting to LOGOUT (RFC 9051, 3501; 2971, 4959, 7888). Layer: dialogue, pure.
- * Not here: how bytes become responses (imap_response.c), what a refusal means (diagnose/).
+ * imap.c: an IMAP session from the greeting to LOGOUT (RFC 9051, 3501; 2971, 4959, 7888). Layer:
+ * dialogue, pure. Not here: how bytes become responses (imap_response.c), what a refusal means
+ * (diagnose/).
  *
- * One command is in hand at a time, and only its tag answers it. Untagged data may come at any moment and is passed
- * over, but for CAPABILITY; a BYE is remembered and judged together with what follows it (H2-23).
+ * One command is in hand at a time, and only its tag answers it. Untagged data may come at any
+ * moment and is passed over, but for CAPABILITY; a BYE is remembered and judged together with what
+ * follows it (H2-23).
  */
 #include "dialogue/dialogue_private.h"
 #include "dialogue/imap_response.h"
@@ -12,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* RFC 7162 4: servers should take command lines of 8,192 bytes. A longer early response waits for "+". */
+/* RFC 7162 4: servers should take command lines of 8,192 bytes. A longer early response waits for
+ * "+". */
 #define IMAP_MOST_COMMAND_BYTES 8192
 /* RFC 7888 5: without LITERAL+, LITERAL- allows unasked literals up to this. */
 #define IMAP_MOST_LITERAL_MINUS_BYTES 4096
@@ -37,8 +40,9 @@ struct imap {
 	struct dialogue base;
 	enum imap_state state;
 	struct imap_reader reader;
-	unsigned tags;	 /* how many were given out */
-	char tag[16];	 /* of the command in hand; "" before the first */
+	unsigned tags; /* how many were given out */
+	char tag[16];  /* of the command in hand; "" before the first */
+	bool is_greeted;
 	bool is_preauth;
 	/* What the server says that it can. */
 	bool has_capabilities;
@@ -373,6 +377,7 @@ on_greeting(struct imap *d, const struct imap_response *response)
 		end_broken(d, response, "the greeting is neither OK, PREAUTH nor BYE");
 		return;
 	}
+	d->is_greeted = true;
 	d->is_preauth = response->status == REPLY_PREAUTH;
 	read_code_capabilities(d, response);
 	go_on_from_greeting(d);
@@ -526,12 +531,12 @@ say_authenticate(struct imap *d)
 	struct bytes username = bytes_of(d->base.endpoint->username);
 	struct buf command = { 0 };
 	bool is_early;
-	size_t response_len = (username.len + secret_reveal(d->base.secret).len + 2 + 2) / 3 * 4;
+	size_t response_len = sasl_plain_len(username, d->base.secret);
 
 	put_tag(d, &command);
 	buf_put_format(&command, "AUTHENTICATE %s", sasl_name(mechanism));
 	is_early = d->has_sasl_ir && sasl_is_client_first(mechanism) &&
-		command.len + 1 + response_len + 2 <= IMAP_MOST_COMMAND_BYTES;
+		   command.len + 1 + response_len + 2 <= IMAP_MOST_COMMAND_BYTES;
 	sasl_start(&d->sasl, mechanism, username, d->base.secret, is_early);
 	if (is_early)
 		buf_put_byte(&command, ' ');
@@ -548,7 +553,8 @@ say_authenticate(struct imap *d)
 static bool
 is_literal_free(const struct imap *d, size_t len)
 {
-	return d->has_literal_plus || (d->has_literal_minus && len <= IMAP_MOST_LITERAL_MINUS_BYTES);
+	return d->has_literal_plus ||
+	       (d->has_literal_minus && len <= IMAP_MOST_LITERAL_MINUS_BYTES);
 }
 
 static struct bytes
@@ -557,7 +563,8 @@ login_argument(const struct imap *d, size_t index)
 	return index == 0 ? bytes_of(d->base.endpoint->username) : secret_reveal(d->base.secret);
 }
 
-/* One of LOGIN's arguments, or the size of its literal; `shown` is what the transcript may see of it. */
+/* One of LOGIN's arguments, or the size of its literal; `shown` is what the transcript may see of
+ * it. */
 static void
 put_argument(struct imap *d, struct buf *line, struct bytes argument)
 {
@@ -583,8 +590,8 @@ put_argument(struct imap *d, struct buf *line, struct bytes argument)
 }
 
 /*
- * Says LOGIN's arguments up to a literal that has to wait for "+": quoted, or as a literal where quoting cannot say
- * them. The transcript sees the secret's place alone.
+ * Says LOGIN's arguments up to a literal that has to wait for "+": quoted, or as a literal where
+ * quoting cannot say them. The transcript sees the secret's place alone.
  */
 static void
 put_arguments(struct imap *d, struct buf *line, struct buf *shown, bool *is_secret)
@@ -646,7 +653,8 @@ on_continuation(struct imap *d, const struct imap_response *response)
 		say_next(d, BYTES_NONE);
 	} else {
 		d->is_star_due = d->state == IMAP_AUTHENTICATE;
-		end_broken(d, response, "the server asks for more, and no command of ours has more");
+		end_broken(
+			d, response, "the server asks for more, and no command of ours has more");
 	}
 	buf_done_wiped(&line);
 }
@@ -758,8 +766,9 @@ imap_put_goodbye(struct dialogue *dialogue, struct buf *out)
 {
 	struct imap *d = imap_of(dialogue);
 
-	/* Not one byte before a greeting (H1-18), and none into a literal that the server may wait for. */
-	if (d->state == IMAP_GREETING && d->base.finding.kind != FINDING_PREAUTH_CLEAR)
+	/* Not one byte before a greeting (H1-18), and none into a literal that the server may wait
+	 * for. */
+	if (!d->is_greeted)
 		return;
 	if (d->is_literal_due && d->base.finding.kind != FINDING_REFUSED)
 		return;
@@ -785,8 +794,8 @@ note_oddities(struct imap *d)
 }
 
 /*
- * Another protocol greets at this port. An SMTP server says "220"; one that is busy says "421" and is told as that,
- * since some front ends say so for IMAP too.
+ * Another protocol greets at this port. An SMTP server says "220"; one that is busy says "421" and
+ * is told as that, since some front ends say so for IMAP too.
  */
 static bool
 is_other_protocol(struct imap *d, struct bytes line)
@@ -797,9 +806,9 @@ is_other_protocol(struct imap *d, struct bytes line)
 		byte_is_digit(line.at[1]) && byte_is_digit(line.at[2]) &&
 		(line.at[3] == ' ' || line.at[3] == '-'))
 		other = bytes_contains_nocase(line, BYTES("FTP")) &&
-				!bytes_contains_nocase(line, BYTES("SMTP")) ?
-			"FTP" :
-			"SMTP";
+					!bytes_contains_nocase(line, BYTES("SMTP"))
+				? "FTP"
+				: "SMTP";
 	if (!other)
 		return false;
 	dialogue_keep_lines(&d->base, line);
@@ -829,9 +838,11 @@ on_unreadable(struct imap *d, enum err err)
 	dialogue_keep_lines(&d->base, buf_bytes(&d->beside));
 	dialogue_keep_lines(&d->base, line);
 	if (err == ERR_LIMIT) {
-		finding_detail(&d->base.finding, "more than %zu KiB in a line, or %zu in the session",
+		finding_detail(&d->base.finding,
+			"more than %zu KiB in a line, or %zu in the session",
 			DIALOGUE_MOST_LINE_BYTES / 1024, DIALOGUE_MOST_READ_BYTES / 1024);
-		dialogue_end(&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
+		dialogue_end(
+			&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
 		return;
 	}
 	finding_detail(&d->base.finding, "what came is no IMAP response");
@@ -924,7 +935,8 @@ on_response(struct imap *d, const struct imap_response *response)
 		break;
 	case IMAP_CONTINUATION:
 		if (dialogue_is_unsent(&d->base))
-			end_broken(d, response, "the server asks for more before it was told anything");
+			end_broken(d, response,
+				"the server asks for more before it was told anything");
 		else
 			on_continuation(d, response);
 		break;
@@ -933,7 +945,8 @@ on_response(struct imap *d, const struct imap_response *response)
 	}
 }
 
-/* What has come behind a refusal: a BYE there may name the lock that the refusal does not (H2-23). */
+/* What has come behind a refusal: a BYE there may name the lock that the refusal does not (H2-23).
+ */
 static void
 look_for_bye(struct imap *d, struct bytes received)
 {
@@ -966,7 +979,8 @@ imap_receive(struct dialogue *dialogue, struct bytes received)
 		enum err err;
 
 		if (dialogue->want == DIALOGUE_WANT_TLS) {
-			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954). */
+			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954).
+			 */
 			if (received.len > 0)
 				dialogue_end(dialogue, FINDING_STARTTLS_INJECTED, STAGE_STARTTLS,
 					GOODBYE_NONE);

@@ -86,7 +86,8 @@ parse_text(struct bytes text, struct imap_response *out)
 
 /*
  * Walks a piece of data: how deep it nests, and whether it ends in a literal's size.
- * ERR_SYNTAX: too deep, or braces at the end that hold no number; ERR_LIMIT: more than the probe may read.
+ * ERR_SYNTAX: too deep, or braces at the end that hold no number; ERR_LIMIT: more than the probe
+ * may read.
  */
 static enum err
 scan_data(struct imap_reader *reader, struct bytes line, bool *has_literal, uint64_t *literal_len)
@@ -108,8 +109,9 @@ scan_data(struct imap_reader *reader, struct bytes line, bool *has_literal, uint
 		else if (byte == ')' && reader->depth > 0)
 			reader->depth--;
 		else if (byte == '{' && line.at[line.len - 1] == '}' &&
-			bytes_index(bytes_from(line, i + 1), '{') == line.len - i - 1) {
-			struct bytes number = bytes_first(bytes_from(line, i + 1), line.len - i - 2);
+			 bytes_index(bytes_from(line, i + 1), '{') == line.len - i - 1) {
+			struct bytes number =
+				bytes_first(bytes_from(line, i + 1), line.len - i - 2);
 
 			if (number.len > 0 && number.at[number.len - 1] == '+')
 				number.len--;
@@ -201,8 +203,8 @@ without_odd_start(struct imap_reader *reader, struct bytes line)
 }
 
 /*
- * A line of data: whole (ERR_OK), or up to a literal (ERR_MORE: the reader now skips it and goes on). The first
- * line is kept, since the reader's own goes with the literal.
+ * A line of data: whole (ERR_OK), or up to a literal (ERR_MORE: the reader now skips it and goes
+ * on). The first line is kept, since the reader's own goes with the literal.
  */
 static enum err
 end_data_line(struct imap_reader *reader, struct bytes line)
@@ -277,7 +279,8 @@ imap_response_next(struct imap_reader *reader, struct bytes *rest, struct imap_r
 struct bytes
 imap_response_broken(const struct imap_reader *reader)
 {
-	struct bytes line = reader->is_in_data ? buf_bytes(&reader->first) : buf_bytes(&reader->line.held);
+	struct bytes line =
+		reader->is_in_data ? buf_bytes(&reader->first) : buf_bytes(&reader->line.held);
 
 	while (line.len > 0 && (line.at[line.len - 1] == '\n' || line.at[line.len - 1] == '\r'))
 		line.len--;

@@ -1,8 +1,8 @@
 /*
  * line.h: lines out of bytes, within the bounds of contract 7. Layer: dialogue, pure.
  *
- * Only LF ends a line; CRs right before it go with it. A CR elsewhere is a byte like others (H2-02). Held is one line
- * at most, whatever comes.
+ * Only LF ends a line; CRs right before it go with it. A CR elsewhere is a byte like others
+ * (H2-02). Held is one line at most, whatever comes.
  */
 #ifndef DIALOGUE_LINE_H
 #define DIALOGUE_LINE_H
@@ -29,7 +29,8 @@ struct line_reader {
  * ERR_OK, ERR_MORE, ERR_LIMIT (64 KiB with the end, or 1 MiB of the probe), ERR_MEMORY
  */
 CHECKED enum err line_next(struct line_reader *reader, struct bytes *rest, struct bytes *out);
-/* Drops bytes of a literal: as many of *left as have come; what comes after is a new line. ERR_OK (all went), ERR_MORE, ERR_LIMIT */
+/* Drops bytes of a literal: as many of *left as have come; what comes after is a new line. ERR_OK
+ * (all went), ERR_MORE, ERR_LIMIT */
 CHECKED enum err line_skip(struct line_reader *reader, struct bytes *rest, uint64_t *left);
 /* The piece of a line that has no end yet. */
 struct bytes line_piece(const struct line_reader *reader);

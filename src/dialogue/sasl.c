@@ -71,6 +71,12 @@ sasl_start(struct sasl *sasl, enum mechanism mechanism, struct bytes username,
 		sasl->most_answers++;
 }
 
+size_t
+sasl_plain_len(struct bytes username, const struct secret *secret)
+{
+	return (username.len + secret_reveal(secret).len + 2 + 2) / 3 * 4;
+}
+
 /* message = [authzid] UTF8NUL authcid UTF8NUL passwd (RFC 4616 2) */
 static enum err
 put_plain(const struct sasl *sasl, struct buf *out)

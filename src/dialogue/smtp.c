@@ -2,15 +2,16 @@
  * smtp.c: an SMTP session from the greeting to QUIT (RFC 5321, 3207, 4954). Layer: dialogue, pure.
  * Not here: how bytes become replies (smtp_reply.c), what a refusal means (diagnose/).
  *
- * Codes decide, words never (H1-08): the class that a command may be answered with goes on, 4yz and 5yz are refusals,
- * all else breaks the protocol. 421 alone may come unasked (RFC 5321 3.8).
+ * Codes decide, words never (H1-08): the class that a command may be answered with goes on, 4yz and
+ * 5yz are refusals, all else breaks the protocol. 421 alone may come unasked (RFC 5321 3.8).
  */
 #include "dialogue/dialogue_private.h"
 #include "dialogue/smtp_reply.h"
 
 #include <stdlib.h>
 
-/* RFC 4954 4: an AUTH command with its initial response, CRLF counted; longer ones wait for 334 (H2-45). */
+/* RFC 4954 4: an AUTH command with its initial response, CRLF counted; longer ones wait for 334
+ * (H2-45). */
 #define SMTP_MOST_AUTH_COMMAND_BYTES 512
 /* RFC 4954 4: a line of the exchange, CRLF counted. */
 #define SMTP_MOST_AUTH_LINE_BYTES 12288
@@ -125,7 +126,8 @@ end_by_class(struct smtp *d, const struct smtp_reply *reply)
 		end_broken(d, reply, "the reply's code does not belong to this command");
 }
 
-/* RFC 5321 3.8: the server leaves, asked or not. It is said where the last command stands (H2-21). */
+/* RFC 5321 3.8: the server leaves, asked or not. It is said where the last command stands (H2-21).
+ */
 static void
 end_leaving(struct smtp *d, const struct smtp_reply *reply)
 {
@@ -168,7 +170,7 @@ on_greeting(struct smtp *d, const struct smtp_reply *reply)
 	}
 	d->is_rewritten = is_blanked_out(reply->text);
 	d->is_greeting_ftp = bytes_contains_nocase(reply->text, BYTES("FTP")) &&
-		!bytes_contains_nocase(reply->text, BYTES("SMTP"));
+			     !bytes_contains_nocase(reply->text, BYTES("SMTP"));
 	enter(d, SMTP_EHLO);
 }
 
@@ -284,8 +286,9 @@ static void
 end_no_starttls(struct smtp *d)
 {
 	if (d->is_rewritten)
-		finding_detail(&d->base.finding, "something between us and the server rewrites the session: "
-						 "its greeting or its list of extensions is blanked out");
+		finding_detail(&d->base.finding,
+			"something between us and the server rewrites the session: "
+			"its greeting or its list of extensions is blanked out");
 	d->base.stage = STAGE_STARTTLS;
 	end(d, FINDING_STARTTLS_MISSING);
 }
@@ -331,8 +334,8 @@ static bool
 is_ftp(const struct smtp *d, const struct smtp_reply *reply)
 {
 	return reply->code >= 500 &&
-		(d->is_greeting_ftp ||
-			(reply->code == 530 && bytes_contains_nocase(reply->text, BYTES("USER"))));
+	       (d->is_greeting_ftp ||
+		       (reply->code == 530 && bytes_contains_nocase(reply->text, BYTES("USER"))));
 }
 
 static void
@@ -435,7 +438,8 @@ say_next(struct smtp *d, const char *words)
 	enum err err = sasl_next(&d->sasl, &response, &is_secret);
 
 	if (err == ERR_OK && response.len + 2 > SMTP_MOST_AUTH_LINE_BYTES) {
-		finding_detail(&d->base.finding, "user name and secret are too long for SMTP (RFC 4954)");
+		finding_detail(
+			&d->base.finding, "user name and secret are too long for SMTP (RFC 4954)");
 		end(d, FINDING_SECRET_UNFIT);
 	} else if (err == ERR_OK) {
 		say_response(d, words, buf_bytes(&response), is_secret);
@@ -452,8 +456,7 @@ say_auth(struct smtp *d)
 	struct bytes username = bytes_of(d->base.endpoint->username);
 	struct buf command = { 0 };
 	bool is_early;
-	/* base64 of NUL name NUL secret */
-	size_t response_len = (username.len + secret_reveal(d->base.secret).len + 2 + 2) / 3 * 4;
+	size_t response_len = sasl_plain_len(username, d->base.secret);
 
 	buf_put_format(&command, "AUTH %s ", sasl_name(mechanism));
 	if (buf_err(&command) != ERR_OK) {
@@ -461,7 +464,7 @@ say_auth(struct smtp *d)
 		return;
 	}
 	is_early = sasl_is_client_first(mechanism) &&
-		command.len + response_len + 2 <= SMTP_MOST_AUTH_COMMAND_BYTES;
+		   command.len + response_len + 2 <= SMTP_MOST_AUTH_COMMAND_BYTES;
 	sasl_start(&d->sasl, mechanism, username, d->base.secret, is_early);
 	if (is_early)
 		say_next(d, command.at);
@@ -477,7 +480,8 @@ on_auth(struct smtp *d, const struct smtp_reply *reply)
 		end_broken(d, reply, "the server accepts a login that was not made yet");
 	} else if (reply->code / 100 == 2) {
 		if (reply->code != 235)
-			finding_note(&d->base.finding, "the server accepts a login by %d, not 235", reply->code);
+			finding_note(&d->base.finding, "the server accepts a login by %d, not 235",
+				reply->code);
 		d->base.finding.is_login_done = true;
 		enter(d, SMTP_NOOP);
 	} else if (reply->code == 334 && d->sasl.answers < d->sasl.most_answers) {
@@ -511,7 +515,7 @@ static bool
 is_asked_for_response(const struct smtp *d)
 {
 	return d->state == SMTP_AUTH && d->base.finding.kind == FINDING_BROKEN &&
-		d->base.finding.reply.code == 334;
+	       d->base.finding.reply.code == 334;
 }
 
 static void
@@ -519,7 +523,8 @@ smtp_put_goodbye(struct dialogue *dialogue, struct buf *out)
 {
 	struct smtp *d = smtp_of(dialogue);
 
-	/* Not one byte before a greeting is whole (H1-18, H2-09); one that refuses waits for QUIT (RFC 5321 3.1). */
+	/* Not one byte before a greeting is whole (H1-18, H2-09); one that refuses waits for QUIT
+	 * (RFC 5321 3.1). */
 	if (d->state == SMTP_GREETING && dialogue->finding.kind != FINDING_REFUSED)
 		return;
 	if (is_asked_for_response(d))
@@ -566,9 +571,11 @@ on_unreadable(struct smtp *d, enum err err)
 	keep_unfinished(d);
 	dialogue_heard(&d->base, lines);
 	if (err == ERR_LIMIT) {
-		finding_detail(&d->base.finding, "more than %zu KiB in a line, or %zu in the session",
+		finding_detail(&d->base.finding,
+			"more than %zu KiB in a line, or %zu in the session",
 			DIALOGUE_MOST_LINE_BYTES / 1024, DIALOGUE_MOST_READ_BYTES / 1024);
-		dialogue_end(&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
+		dialogue_end(
+			&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
 		return;
 	}
 	if (d->state == SMTP_GREETING)
@@ -617,7 +624,8 @@ smtp_receive(struct dialogue *dialogue, struct bytes received)
 		enum err err;
 
 		if (dialogue->want == DIALOGUE_WANT_TLS) {
-			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954). */
+			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954).
+			 */
 			if (received.len > 0)
 				dialogue_end(dialogue, FINDING_STARTTLS_INJECTED, STAGE_STARTTLS,
 					GOODBYE_NONE);

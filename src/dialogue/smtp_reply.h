@@ -40,12 +40,13 @@ struct smtp_reader {
  * Reads the next reply out of what has come so far; any split of the bytes gives the same replies.
  *   rest  in: new bytes, borrowed for this call; out: what lies behind the reply
  *   out   written on ERR_OK alone; its text lives in reader until the next call
- * ERR_OK, ERR_MORE (feed me), ERR_SYNTAX (not SMTP), ERR_LIMIT (contract 7), ERR_MEMORY. RFC 5321 4.2
+ * ERR_OK, ERR_MORE (feed me), ERR_SYNTAX (not SMTP), ERR_LIMIT (contract 7), ERR_MEMORY. RFC
+ * 5321 4.2
  */
 CHECKED enum err smtp_reply_next(
 	struct smtp_reader *reader, struct bytes *rest, struct smtp_reply *out);
-/* The lines of a reply that is not whole yet, or that was ERR_SYNTAX, joined by LF; without the piece that
- * line_piece() gives. */
+/* The lines of a reply that is not whole yet, or that was ERR_SYNTAX, joined by LF; without the
+ * piece that line_piece() gives. */
 struct bytes smtp_reply_unfinished(const struct smtp_reader *reader);
 /* Forgets what came in clear (RFC 3207 4.2). */
 void smtp_reader_clear(struct smtp_reader *reader);

@@ -1,8 +1,8 @@
 /*
  * utf7.c: folder names between UTF-8 and modified UTF-7 (RFC 3501 5.1.3). Layer: dialogue, pure.
  *
- * Printable ASCII stands for itself, "&" is "&-", all else is UTF-16 in base64 between "&" and "-", with ","
- * for "/" and without padding.
+ * Printable ASCII stands for itself, "&" is "&-", all else is UTF-16 in base64 between "&" and "-",
+ * with "," for "/" and without padding.
  */
 #include "dialogue/utf7.h"
 

@@ -45,8 +45,7 @@ enum reply_status {
  * SMTP: code, enhanced (RFC 3463; 0.0.0 where none). IMAP: status, response_code (upper case, as "AUTHENTICATIONFAILED",
  * without its arguments), code_argument.
  *
- * All texts are strings, so a NUL that the server sent is kept as C0 80 (as Java writes it): nothing is cut at it, and
- * escape_put() shows it as the NUL that it was (H2-03).
+ * All texts are kept as verdict.h says: a NUL of the server's cuts nothing (H2-03).
  */
 struct server_reply {
 	enum reply_status status;

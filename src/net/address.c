@@ -89,10 +89,10 @@ address_equal(const struct address *a, const struct address *b)
 	}
 	if (address_family(a) == FAMILY_IPV4) {
 		return a->is.ipv4.sin_addr.s_addr == b->is.ipv4.sin_addr.s_addr &&
-			a->is.ipv4.sin_port == b->is.ipv4.sin_port;
+		       a->is.ipv4.sin_port == b->is.ipv4.sin_port;
 	}
 	return memcmp(&a->is.ipv6.sin6_addr, &b->is.ipv6.sin6_addr, sizeof(struct in6_addr)) == 0 &&
-		a->is.ipv6.sin6_port == b->is.ipv6.sin6_port;
+	       a->is.ipv6.sin6_port == b->is.ipv6.sin6_port;
 }
 
 bool

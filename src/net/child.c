@@ -1,8 +1,9 @@
 /*
  * child.c: posix_spawn, a pipe and a pidfd on the loop. Layer: net.
  *
- * A child is over when its process is: its pidfd is readable then. The pipe's end says nothing, a grandchild may keep it
- * open (H4-20). SIGCHLD belongs to the main loop, so each child is waited for by its own id alone.
+ * A child is over when its process is: its pidfd is readable then. The pipe's end says nothing, a
+ * grandchild may keep it open (H4-20). SIGCHLD belongs to the main loop, so each child is waited
+ * for by its own id alone.
  */
 #include "net/child.h"
 
@@ -20,7 +21,7 @@
 
 #define READ_BYTES 4096
 #define READS_A_TURN 16
-#define LOOK_MS 20 /* for a child without a pidfd (out of descriptors) */
+#define LOOK_MS 20   /* for a child without a pidfd (out of descriptors) */
 #define REAP_MS 1000 /* children_free() waits as long for what it killed */
 
 extern char **environ;
@@ -153,7 +154,8 @@ take_line(struct child *child)
 	child->result.line = line;
 }
 
-/* Reads what is there. A line that is complete is enough: the rest is read and dropped, so that the child may end. */
+/* Reads what is there. A line that is complete is enough: the rest is read and dropped, so that the
+ * child may end. */
 static void
 read_out(struct child *child)
 {
@@ -175,8 +177,10 @@ read_out(struct child *child)
 			child->has_line = bytes_index(view, '\n') < view.len;
 			buf_put(&child->text, view);
 		}
-		if (buf_err(&child->text) != ERR_OK || (!child->has_line && child->text.len > CHILD_MOST_BYTES)) {
-			child->result.outcome = buf_err(&child->text) != ERR_OK ? CHILD_NO_MEMORY : CHILD_TOO_MUCH;
+		if (buf_err(&child->text) != ERR_OK ||
+			(!child->has_line && child->text.len > CHILD_MOST_BYTES)) {
+			child->result.outcome =
+				buf_err(&child->text) != ERR_OK ? CHILD_NO_MEMORY : CHILD_TOO_MUCH;
 			close_out(child);
 			child_kill(child);
 		}
@@ -213,7 +217,8 @@ reap(struct child *child)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		child->result.outcome = CHILD_LINE;
 	} else if (WIFEXITED(status)) {
-		child->result = (struct child_result){ CHILD_STATUS, WEXITSTATUS(status), BYTES_NONE };
+		child->result =
+			(struct child_result){ CHILD_STATUS, WEXITSTATUS(status), BYTES_NONE };
 	} else {
 		child->result = (struct child_result){ CHILD_SIGNAL, WTERMSIG(status), BYTES_NONE };
 	}
@@ -264,7 +269,8 @@ on_timer(evutil_socket_t fd, short what, void *owner)
 		start_waiting(children);
 		return;
 	}
-	/* Told at once; what SIGKILL does not end at once (a disk that hangs) is reaped later and keeps its place. */
+	/* Told at once; what SIGKILL does not end at once (a disk that hangs) is reaped later and
+	 * keeps its place. */
 	child->result.outcome = CHILD_TIMEOUT;
 	child_kill(child);
 	close_out(child);
@@ -277,8 +283,8 @@ on_timer(evutil_socket_t fd, short what, void *owner)
 static char **
 child_environment(void)
 {
-	static const char *const ours[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "CREDENTIALS_DIRECTORY=",
-		"JOURNAL_STREAM=", "INVOCATION_ID=", "MBOXWATCH_" };
+	static const char *const ours[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
+		"CREDENTIALS_DIRECTORY=", "JOURNAL_STREAM=", "INVOCATION_ID=", "MBOXWATCH_" };
 	size_t count = 0;
 	size_t kept = 0;
 	char **copy;
@@ -326,10 +332,12 @@ set_actions(posix_spawn_file_actions_t *actions, int out)
 	int error = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
 
 	if (error == 0) {
-		error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+		error = posix_spawn_file_actions_addopen(
+			actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	}
 	if (error == 0) {
-		error = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+		error = posix_spawn_file_actions_addopen(
+			actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	}
 	if (error == 0) {
 		error = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
@@ -357,7 +365,8 @@ spawn(char *const argv[], int out, pid_t *pid)
 			error = set_actions(&actions, out);
 		}
 		if (error == 0) {
-			error = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environment);
+			error = posix_spawnp(
+				pid, argv[0], &actions, &attributes, argv, environment);
 		}
 		posix_spawn_file_actions_destroy(&actions);
 	}
@@ -425,12 +434,13 @@ child_run(struct child *child)
 	}
 	children->running++;
 	child->out = ends[0];
-	event_assign(&child->out_event, children->base, child->out, EV_READ | EV_PERSIST, on_out, child);
+	event_assign(
+		&child->out_event, children->base, child->out, EV_READ | EV_PERSIST, on_out, child);
 	event_add(&child->out_event, NULL);
 	child->pidfd = pidfd_open(child->pid, 0);
 	if (child->pidfd != -1) {
-		event_assign(&child->exit_event, children->base, child->pidfd, EV_READ | EV_PERSIST, on_exit_event,
-			child);
+		event_assign(&child->exit_event, children->base, child->pidfd, EV_READ | EV_PERSIST,
+			on_exit_event, child);
 		event_add(&child->exit_event, NULL);
 	} else {
 		event_add(&child->look, &(struct timeval){ 0, LOOK_MS * 1000 });
@@ -492,7 +502,8 @@ children_free(struct children *children)
 }
 
 enum err
-child_start(struct children *children, char *const argv[], child_ended *ended, void *owner, struct child **out)
+child_start(struct children *children, char *const argv[], child_ended *ended, void *owner,
+	struct child **out)
 {
 	struct child *child = calloc(1, sizeof(*child));
 

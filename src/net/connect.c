@@ -1,8 +1,9 @@
 /*
  * connect.c: two queries, then sockets tried 250 ms apart until one stands (RFC 8305). Layer: net.
  *
- * Each address tried is an attempt with its own socket; the first that stands wins and all others are closed in the same
- * turn. What an errno means for the mailbox is decided in fault_of_errno() alone.
+ * Each address tried is an attempt with its own socket; the first that stands wins and all others
+ * are closed in the same turn. What an errno means for the mailbox is decided in fault_of_errno()
+ * alone.
  */
 #include "net/connect.h"
 
@@ -17,7 +18,8 @@
 
 #include "base/time.h"
 
-/* Descriptors that are never used for connections: the status socket, resolver and state need some (H3-19). */
+/* Descriptors that are never used for connections: the status socket, resolver and state need some
+ * (H3-19). */
 #define DESCRIPTORS_KEPT_MOST 64
 
 /* How an attempt failed, weakest first: the strongest of all attempts decides. */
@@ -87,11 +89,11 @@ fault_of_errno(int error)
 	case EADDRINUSE:
 		return FAULT_NO_LOCAL_ADDRESS;
 	case ECONNREFUSED:
-	case ECONNRESET:
 		return FAULT_REFUSED;
 	case ETIMEDOUT:
 		return FAULT_TIMEOUT;
-	default: /* ENETUNREACH, EHOSTUNREACH, EAFNOSUPPORT, EPERM of a local firewall, ... (H3-17) */
+	default: /* ENETUNREACH, EHOSTUNREACH, EAFNOSUPPORT, EPERM of a local firewall, ... (H3-17)
+		  */
 		return FAULT_UNREACHABLE;
 	}
 }
@@ -137,7 +139,8 @@ put_attempts(struct buf *out, const struct connecting *connecting)
 static void
 keep_detail(struct connect_result *result, struct buf *text)
 {
-	size_t len = text->len < sizeof(result->detail) - 1 ? text->len : sizeof(result->detail) - 1;
+	size_t len =
+		text->len < sizeof(result->detail) - 1 ? text->len : sizeof(result->detail) - 1;
 
 	if (text->at) {
 		memcpy(result->detail, text->at, len);
@@ -146,7 +149,8 @@ keep_detail(struct connect_result *result, struct buf *text)
 	buf_done(text);
 }
 
-/* No address at all: by the two answers. A failure of one half hides what it might have found (H3-03). */
+/* No address at all: by the two answers. A failure of one half hides what it might have found
+ * (H3-03). */
 static void
 judge_names(const struct connecting *connecting, struct connect_result *result)
 {
@@ -178,7 +182,8 @@ judge_names(const struct connecting *connecting, struct connect_result *result)
 		buf_put_string(&text, "no memory or descriptor for the query");
 	} else if (worst) {
 		result->cause = CAUSE_DNS_FAILED;
-		buf_put_string(&text, worst->query || !worst->why ? "the resolver does not answer" : worst->why);
+		buf_put_string(&text,
+			worst->query || !worst->why ? "the resolver does not answer" : worst->why);
 		buf_put_format(&text, " (%s)", worst->family == FAMILY_IPV6 ? "AAAA" : "A");
 	} else {
 		result->cause = is_named ? CAUSE_DNS_NO_ADDRESS : CAUSE_DNS_NO_NAME;
@@ -229,7 +234,8 @@ judge(const struct connecting *connecting, struct connect_result *result)
 
 /* IPv4 works and IPv6 was tried in vain: worth a note, unless this host has no IPv6 at all. */
 static void
-note_other_family(const struct connecting *connecting, const struct attempt *winner, struct connect_result *result)
+note_other_family(const struct connecting *connecting, const struct attempt *winner,
+	struct connect_result *result)
 {
 	struct buf text = { 0 };
 
@@ -239,14 +245,16 @@ note_other_family(const struct connecting *connecting, const struct attempt *win
 	for (size_t i = 0; i < connecting->attempt_count; i++) {
 		const struct attempt *attempt = &connecting->attempts[i];
 
-		if (address_family(&attempt->address) != FAMILY_IPV6 || attempt->error == ENETUNREACH ||
-			attempt->error == EAFNOSUPPORT || attempt->error == EADDRNOTAVAIL) {
+		if (address_family(&attempt->address) != FAMILY_IPV6 ||
+			attempt->error == ENETUNREACH || attempt->error == EAFNOSUPPORT ||
+			attempt->error == EADDRNOTAVAIL) {
 			continue;
 		}
 		buf_put_string(&text, "IPv6 fails: ");
 		address_put(&text, &attempt->address);
 		buf_put_string(&text, ": ");
-		buf_put_string(&text, attempt->fd != -1 ? "no answer when IPv4 connected" : strerror(attempt->error));
+		buf_put_string(&text, attempt->fd != -1 ? "no answer when IPv4 connected"
+							: strerror(attempt->error));
 		break;
 	}
 	if (text.at) {
@@ -290,7 +298,7 @@ is_connected_to_itself(int fd)
 	socklen_t there_len = sizeof(there.is);
 
 	return getsockname(fd, &here.is.any, &here_len) == 0 &&
-		getpeername(fd, &there.is.any, &there_len) == 0 && address_equal(&here, &there);
+	       getpeername(fd, &there.is.any, &there_len) == 0 && address_equal(&here, &there);
 }
 
 static void try_next(struct connecting *connecting);
@@ -306,7 +314,9 @@ on_connected(evutil_socket_t fd, short what, void *owner)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &attempt->error, &len) != 0) {
 		attempt->error = errno;
 	}
-	if (attempt->error == 0 && is_connected_to_itself(fd)) {
+	if (attempt->error == ECONNRESET) {
+		attempt->error = 0; /* it stood, and was reset at once: lost, not refused (H3-18) */
+	} else if (attempt->error == 0 && is_connected_to_itself(fd)) {
 		attempt->error = ECONNREFUSED;
 	}
 	if (attempt->error == 0) {
@@ -323,7 +333,8 @@ open_socket(enum family family)
 {
 	struct rlimit limit;
 	int on = 1;
-	int fd = socket(family == FAMILY_IPV6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family == FAMILY_IPV6 ? AF_INET6 : AF_INET,
+		SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1) {
 		return -1;
@@ -356,9 +367,11 @@ attempt_start(struct attempt *attempt)
 		return false;
 	}
 	do {
-		done = connect(attempt->fd, &attempt->address.is.any, address_len(&attempt->address));
+		done = connect(
+			attempt->fd, &attempt->address.is.any, address_len(&attempt->address));
 	} while (done != 0 && errno == EINTR);
-	event_assign(&attempt->event, connecting->base, attempt->fd, EV_WRITE, on_connected, attempt);
+	event_assign(
+		&attempt->event, connecting->base, attempt->fd, EV_WRITE, on_connected, attempt);
 	if (done == 0 || errno == EINPROGRESS) {
 		/* A socket that stands already is writable, too: told on a later turn. */
 		if (event_add(&attempt->event, NULL) == 0) {
@@ -372,7 +385,8 @@ attempt_start(struct attempt *attempt)
 	return false;
 }
 
-/* The next address: families in turn, IPv6 first (RFC 8305 4); none where a place is kept for a family to come. */
+/* The next address: families in turn, IPv6 first (RFC 8305 4); none where a place is kept for a
+ * family to come. */
 static bool
 take_address(struct connecting *connecting, struct address *out)
 {
@@ -408,7 +422,8 @@ is_any_open(const struct connecting *connecting)
 	return false;
 }
 
-/* Begins attempts until one is under way; ends where nothing is left to try and nothing to wait for. */
+/* Begins attempts until one is under way; ends where nothing is left to try and nothing to wait
+ * for. */
 static void
 try_next(struct connecting *connecting)
 {
@@ -428,7 +443,8 @@ try_next(struct connecting *connecting)
 			return;
 		}
 	}
-	if (!is_any_open(connecting) && !connecting->halves[0].query && !connecting->halves[1].query) {
+	if (!is_any_open(connecting) && !connecting->halves[0].query &&
+		!connecting->halves[1].query) {
 		connecting_end(connecting, NULL);
 	}
 }
@@ -473,7 +489,8 @@ on_answered(void *owner, const struct resolve_answer *answer)
 		connecting->calls.resolved(connecting->owner);
 	}
 	if (half != six && half->count > 0 && six->query) {
-		connecting->is_delayed = true; /* A before AAAA: wait for it, but not for long (H3-02) */
+		connecting->is_delayed =
+			true; /* A before AAAA: wait for it, but not for long (H3-02) */
 		event_add(&connecting->step, &delay);
 		return;
 	}
@@ -484,7 +501,8 @@ on_answered(void *owner, const struct resolve_answer *answer)
 }
 
 static enum err
-ask_half(struct connecting *connecting, struct resolver *resolver, const char *host, enum family family)
+ask_half(struct connecting *connecting, struct resolver *resolver, const char *host,
+	enum family family)
 {
 	struct half *half = half_of(connecting, family);
 

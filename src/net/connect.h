@@ -1,5 +1,6 @@
 /*
- * connect.h: a host name to a connected socket: both families in parallel steps (RFC 8305). Layer: net.
+ * connect.h: a host name to a connected socket: both families in parallel steps (RFC 8305). Layer:
+ * net.
  *
  * The owner keeps the deadline: connect_give_up() ends it with what is known by then.
  */
@@ -9,14 +10,17 @@
 #include "facts/cause.h"
 #include "net/resolve.h"
 
-#define CONNECT_MOST_ADDRESSES 10		 /* H3-05 */
-#define CONNECT_STEP_US (250 * US_PER_MS)	 /* RFC 8305 5 */
-#define CONNECT_RESOLUTION_US (50 * US_PER_MS) /* RFC 8305 3: how long an A answer waits for AAAA */
+#define CONNECT_MOST_ADDRESSES 10	  /* H3-05 */
+#define CONNECT_STEP_US (250 * US_PER_MS) /* RFC 8305 5 */
+#define CONNECT_RESOLUTION_US                                                                      \
+	(50 * US_PER_MS) /* RFC 8305 3: how long an A answer waits for AAAA                        \
+			  */
 
 struct connecting;
 
-/* cause ok: fd is connected and the callee's, address is what it is connected to. Else stage and cause say why, detail
- * in words; address is the one tried last where has_address. Borrowed for the call. */
+/* cause ok: fd is connected and the callee's, address is what it is connected to. Else stage and
+ * cause say why, detail in words; address is the one tried last where has_address. Borrowed for the
+ * call. */
 struct connect_result {
 	enum cause cause;
 	enum stage stage; /* dns or connect: where it ended */
@@ -29,13 +33,16 @@ struct connect_result {
 
 struct connect_calls {
 	void (*resolved)(void *owner); /* the first address is known: the stage connect begins */
-	void (*ended)(void *owner, const struct connect_result *result); /* the connecting is gone */
+	void (*ended)(
+		void *owner, const struct connect_result *result); /* the connecting is gone */
 };
 
 /* family: which addresses to use. calls are copied, never called from inside. ERR_MEMORY */
-CHECKED enum err connect_start(struct event_base *base, struct resolver *resolver, const char *host, uint16_t port,
-	enum family family, const struct connect_calls *calls, void *owner, struct connecting **out);
-/* Out of time: all is closed and freed, result says why it did not come to a connection. No call comes. */
+CHECKED enum err connect_start(struct event_base *base, struct resolver *resolver, const char *host,
+	uint16_t port, enum family family, const struct connect_calls *calls, void *owner,
+	struct connecting **out);
+/* Out of time: all is closed and freed, result says why it did not come to a connection. No call
+ * comes. */
 void connect_give_up(struct connecting *connecting, struct connect_result *result);
 void connect_cancel(struct connecting *connecting);
 

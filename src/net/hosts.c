@@ -72,11 +72,13 @@ next_word(struct bytes *rest)
 	size_t to;
 	struct bytes word;
 
-	while (from < rest->len && (rest->at[from] == ' ' || rest->at[from] == '\t' || rest->at[from] == '\r')) {
+	while (from < rest->len &&
+		(rest->at[from] == ' ' || rest->at[from] == '\t' || rest->at[from] == '\r')) {
 		from++;
 	}
 	to = from;
-	while (to < rest->len && rest->at[to] != ' ' && rest->at[to] != '\t' && rest->at[to] != '\r') {
+	while (to < rest->len && rest->at[to] != ' ' && rest->at[to] != '\t' &&
+		rest->at[to] != '\r') {
 		to++;
 	}
 	word = (struct bytes){ rest->at + from, to - from };
@@ -120,8 +122,8 @@ hosts_look(struct hosts *hosts, const char *path)
 		return;
 	}
 	if (seen.st_mtim.tv_sec == hosts->seen.st_mtim.tv_sec &&
-		seen.st_mtim.tv_nsec == hosts->seen.st_mtim.tv_nsec && seen.st_ino == hosts->seen.st_ino &&
-		seen.st_size == hosts->seen.st_size) {
+		seen.st_mtim.tv_nsec == hosts->seen.st_mtim.tv_nsec &&
+		seen.st_ino == hosts->seen.st_ino && seen.st_size == hosts->seen.st_size) {
 		return;
 	}
 	clear(hosts);
@@ -141,8 +143,8 @@ hosts_look(struct hosts *hosts, const char *path)
 }
 
 size_t
-hosts_find(const struct hosts *hosts, const char *name, enum family family, struct address *out, size_t most,
-	bool *is_known)
+hosts_find(const struct hosts *hosts, const char *name, enum family family, struct address *out,
+	size_t most, bool *is_known)
 {
 	size_t low = 0;
 	size_t high = hosts->count;
@@ -158,7 +160,8 @@ hosts_find(const struct hosts *hosts, const char *name, enum family family, stru
 		}
 	}
 	*is_known = low < hosts->count && strcmp(hosts->lines[low].name, name) == 0;
-	for (; low < hosts->count && found < most && strcmp(hosts->lines[low].name, name) == 0; low++) {
+	for (; low < hosts->count && found < most && strcmp(hosts->lines[low].name, name) == 0;
+		low++) {
 		if (address_family(&hosts->lines[low].address) == family) {
 			out[found++] = hosts->lines[low].address;
 		}

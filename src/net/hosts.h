@@ -1,7 +1,8 @@
 /*
  * hosts.h: /etc/hosts, read when it changes. Layer: net.
  *
- * Not by c-ares: its reading leaks a name whenever the family asked for is not there, and it reads at every query.
+ * Not by c-ares: its reading leaks a name whenever the family asked for is not there, and it reads
+ * at every query.
  */
 #ifndef NET_HOSTS_H
 #define NET_HOSTS_H
@@ -25,8 +26,9 @@ struct hosts {
 void hosts_done(struct hosts *hosts);
 /* Reads path again where it changed. A file that cannot be read is an empty one. */
 void hosts_look(struct hosts *hosts, const char *path);
-/* Puts up to `most` addresses of name (lower case) and family into out; *is_known where the name is there in any family. */
-size_t hosts_find(const struct hosts *hosts, const char *name, enum family family, struct address *out, size_t most,
-	bool *is_known);
+/* Puts up to `most` addresses of name (lower case) and family into out; *is_known where the name is
+ * there in any family. */
+size_t hosts_find(const struct hosts *hosts, const char *name, enum family family,
+	struct address *out, size_t most, bool *is_known);
 
 #endif

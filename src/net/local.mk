@@ -1,2 +1,11 @@
 noinst_LIBRARIES += src/net/libnet.a
-src_net_libnet_a_SOURCES =
+src_net_libnet_a_SOURCES = \
+	src/net/address.c src/net/address.h \
+	src/net/hosts.c src/net/hosts.h \
+	src/net/resolve.c src/net/resolve.h \
+	src/net/connect.c src/net/connect.h \
+	src/net/trust.c src/net/trust.h \
+	src/net/tls_certificate.c src/net/tls_certificate.h \
+	src/net/tls.c src/net/tls.h \
+	src/net/stream.c src/net/stream.h \
+	src/net/child.c src/net/child.h

@@ -1,11 +1,14 @@
 /*
- * resolve.c: c-ares on a loop: sockets and its timer as events, answers posted to the next turn. Layer: net.
+ * resolve.c: c-ares on a loop: sockets and its timer as events, answers posted to the next turn.
+ * Layer: net.
  *
- * c-ares 1.18 has three traps that shape this file. (1) It calls back from inside ares_getaddrinfo(), so an answer is
- * only noted there and told by an event of the query. (2) Without NOCHECKRESP it reads SERVFAIL, REFUSED and NOTIMP
- * as "connection refused"; with it they are told apart, but it does not ask the next server then: the one own retry is
- * here. (3) It always begins with the first server, so a dead one costs its timeout each time: there is one channel for
- * each order of the servers, and the order that answered last is taken. Not here: which address to take (connect.c).
+ * c-ares 1.18 has three traps that shape this file. (1) It calls back from inside
+ * ares_getaddrinfo(), so an answer is only noted there and told by an event of the query. (2)
+ * Without NOCHECKRESP it reads SERVFAIL, REFUSED and NOTIMP as "connection refused"; with it they
+ * are told apart, but it does not ask the next server then: the one own retry is here. (3) It
+ * always begins with the first server, so a dead one costs its timeout each time: there is one
+ * channel for each order of the servers, and the order that answered last is taken. Not here: which
+ * address to take (connect.c).
  */
 #include "net/resolve.h"
 
@@ -20,8 +23,8 @@
 #include "base/time.h"
 #include "net/hosts.h"
 
-#define SERVERS_MOST 3	     /* orders; a longer list of resolvers keeps its tail (resolv.conf(5): 3) */
-#define TRY_MS 1000	     /* with 2 tries and 2 servers 1 + 1 + 2 + 2 s in all */
+#define SERVERS_MOST 3 /* orders; a longer list of resolvers keeps its tail (resolv.conf(5): 3) */
+#define TRY_MS 1000    /* with 2 tries and 2 servers 1 + 1 + 2 + 2 s in all */
 #define TRIES 2
 #define SOCKETS_MOST 64
 #define LOOK_EVERY_US (5 * US_PER_S) /* at these two files; H3-13 gives a minute */
@@ -81,7 +84,8 @@ struct resolve_query {
 
 static void on_told(evutil_socket_t fd, short what, void *owner);
 
-/* c-ares wants to be looked at when its next query times out; after every call into it this may have moved. */
+/* c-ares wants to be looked at when its next query times out; after every call into it this may
+ * have moved. */
 static void
 arm_timer(struct channel *channel)
 {
@@ -153,7 +157,8 @@ channel_free(struct channel *channel)
 	if (!channel) {
 		return;
 	}
-	ares_destroy(channel->handle); /* calls back what is open, and on_socket_state for each socket */
+	ares_destroy(
+		channel->handle); /* calls back what is open, and on_socket_state for each socket */
 	event_del(&channel->timer);
 	free(channel);
 }
@@ -193,7 +198,8 @@ rotate_servers(ares_channel handle, size_t first, size_t *count)
 }
 
 static enum err
-channel_new(struct channel_set *set, const char *named, size_t first, size_t *count, struct channel **out)
+channel_new(struct channel_set *set, const char *named, size_t first, size_t *count,
+	struct channel **out)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
 	struct ares_options options = {
@@ -215,7 +221,7 @@ channel_new(struct channel_set *set, const char *named, size_t first, size_t *co
 	}
 	status = ares_init_options(&channel->handle, &options,
 		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
-			ARES_OPT_LOOKUPS);
+			ARES_OPT_LOOKUPS | ARES_OPT_NOROTATE);
 	if (status != ARES_SUCCESS) {
 		free(channel);
 		return status == ARES_ENOMEM ? ERR_MEMORY : ERR_IO;
@@ -270,8 +276,8 @@ set_channel(struct channel_set *set, size_t *order)
 	size_t count;
 
 	*order %= set->order_count;
-	if (!set->orders[*order] &&
-		channel_new(set, set->resolver->named, *order, &count, &set->orders[*order]) != ERR_OK) {
+	if (!set->orders[*order] && channel_new(set, set->resolver->named, *order, &count,
+					    &set->orders[*order]) != ERR_OK) {
 		*order = 0;
 	}
 	return set->orders[*order];
@@ -311,7 +317,7 @@ static bool
 stat_is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-		a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size;
+	       a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size;
 }
 
 static void
@@ -436,7 +442,8 @@ resolver_reconfigure(struct resolver *resolver, const char *resolvers)
 	return ERR_OK;
 }
 
-/* What c-ares says, in our words. A reply code that is no answer about the name says nothing of the mailbox. */
+/* What c-ares says, in our words. A reply code that is no answer about the name says nothing of the
+ * mailbox. */
 static enum resolve_outcome
 outcome_of(int status, const char **why)
 {
@@ -494,7 +501,8 @@ take_addresses(struct resolve_answer *answer, const struct ares_addrinfo *info)
 	}
 }
 
-/* From inside c-ares, at any time, even within ares_getaddrinfo(): noted here, told by on_told(). */
+/* From inside c-ares, at any time, even within ares_getaddrinfo(): noted here, told by on_told().
+ */
 static void
 on_answer(void *owner, int status, int timeouts, struct ares_addrinfo *info)
 {
@@ -539,7 +547,8 @@ query_ask(struct resolve_query *query, struct channel_set *set, size_t order)
 	arm_timer(channel);
 }
 
-/* The order that gave an answer is asked from now on; a slow answer means that its first server is dead. */
+/* The order that gave an answer is asked from now on; a slow answer means that its first server is
+ * dead. */
 static void
 learn_order(struct resolve_query *query)
 {
@@ -560,7 +569,7 @@ static bool
 may_be_asked_again(int status)
 {
 	return status == ARES_ESERVFAIL || status == ARES_EREFUSED || status == ARES_ENOTIMP ||
-		status == ARES_EFORMERR || status == ARES_EBADRESP || status == ARES_ECONNREFUSED;
+	       status == ARES_EFORMERR || status == ARES_EBADRESP || status == ARES_ECONNREFUSED;
 }
 
 static void
@@ -582,7 +591,8 @@ on_told(evutil_socket_t fd, short what, void *owner)
 			struct channel_set *set = query->resolver->now;
 
 			query->is_retry = true;
-			query_ask(query, set, query->set == set ? query->order + 1 : set->preferred);
+			query_ask(
+				query, set, query->set == set ? query->order + 1 : set->preferred);
 			return;
 		}
 		if (!may_be_asked_again(query->status)) {
@@ -598,8 +608,8 @@ on_told(evutil_socket_t fd, short what, void *owner)
 	answered(asker, &answer);
 }
 
-/* What needs no query: an empty name (c-ares would ask for the root), a literal, a name of the hosts file, which
- * counts for both families then. */
+/* What needs no query: an empty name (c-ares would ask for the root), a literal, a name of the
+ * hosts file, which counts for both families then. */
 static bool
 is_known_here(struct resolve_query *query)
 {
@@ -618,8 +628,8 @@ is_known_here(struct resolve_query *query)
 		is_known = true;
 	} else {
 		look_at_files(query->resolver);
-		answer->count = hosts_find(&query->resolver->hosts, query->host, answer->family, answer->addresses,
-			RESOLVE_MOST_ADDRESSES, &is_known);
+		answer->count = hosts_find(&query->resolver->hosts, query->host, answer->family,
+			answer->addresses, RESOLVE_MOST_ADDRESSES, &is_known);
 	}
 	query->status = answer->count > 0 ? ARES_SUCCESS : ARES_ENODATA;
 	return is_known;

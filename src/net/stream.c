@@ -1,8 +1,8 @@
 /*
  * stream.c: one connected socket, its events and its output. Layer: net.
  *
- * In order of life: clear, handshake, TLS, goodbye. Each turn does a bounded piece of work, so that a server that
- * sends as fast as it can holds up nobody (H2-05, H1-22).
+ * In order of life: clear, handshake, TLS, goodbye. Each turn does a bounded piece of work, so that
+ * a server that sends as fast as it can holds up nobody (H2-05, H1-22).
  */
 #include "net/stream.h"
 
@@ -16,16 +16,16 @@
 
 #include "base/time.h"
 
-#define READ_BYTES 16384	 /* one TLS record */
-#define READS_A_TURN 4		 /* of READ_BYTES */
+#define READ_BYTES 16384 /* one TLS record */
+#define READS_A_TURN 4	 /* of READ_BYTES */
 #define GOODBYE_DROPS_A_TURN 16
 
 enum stream_state {
-	STREAM_OPEN,	  /* in clear, or under TLS */
+	STREAM_OPEN, /* in clear, or under TLS */
 	STREAM_HANDSHAKE,
-	STREAM_GOODBYE,	  /* what is queued, then close_notify and FIN */
-	STREAM_DRAIN,	  /* the peer's last words, dropped */
-	STREAM_OVER,	  /* lost or gone: nothing more comes */
+	STREAM_GOODBYE, /* what is queued, then close_notify and FIN */
+	STREAM_DRAIN,	/* the peer's last words, dropped */
+	STREAM_OVER,	/* lost or gone: nothing more comes */
 	STREAM_STATE_COUNT
 };
 
@@ -40,9 +40,12 @@ struct stream {
 	size_t sent; /* of out */
 	struct event readable;
 	struct event writable;
+	struct event
+		again; /* reads on the next turn what lies in OpenSSL's buffer, not in the socket */
 	struct event goodbye; /* its deadline */
 	bool is_paused;
 	bool is_goodbye_failed;
+	bool is_goodbye_begun;
 	unsigned depth; /* calls of the owner under way */
 	bool is_freed;	/* by the owner within such a call */
 };
@@ -80,11 +83,13 @@ close_socket(struct stream *stream)
 		return;
 	}
 	event_del(&stream->readable);
+	event_del(&stream->again);
 	event_del(&stream->writable);
 	event_del(&stream->goodbye);
 	if (stream->sent < stream->out.len) {
 		/* Nobody waits for a peer that does not take it, the kernel neither (H2-08). */
-		setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+		setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+			sizeof(struct linger));
 	}
 	close(stream->fd);
 	stream->fd = -1;
@@ -95,6 +100,7 @@ be_over(struct stream *stream)
 {
 	stream->state = STREAM_OVER;
 	event_del(&stream->readable);
+	event_del(&stream->again);
 	event_del(&stream->writable);
 }
 
@@ -149,7 +155,8 @@ write_some(struct stream *stream, struct bytes bytes, size_t *len)
 	return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_AGAIN : ERR_CLOSED;
 }
 
-/* ERR_OK: all is out. ERR_AGAIN: an event is armed. ERR_CLOSED, ERR_INVALID: it cannot go out; reading tells why. */
+/* ERR_OK: all is out. ERR_AGAIN: an event is armed. ERR_CLOSED, ERR_INVALID: it cannot go out;
+ * reading tells why. */
 static enum err
 flush(struct stream *stream)
 {
@@ -168,7 +175,8 @@ flush(struct stream *stream)
 		if (!stream->tls || tls_wants_write(stream->tls)) {
 			event_add(&stream->writable, NULL);
 		}
-		return ERR_AGAIN; /* else TLS waits for bytes first: on_readable() comes back here */
+		return ERR_AGAIN; /* else TLS waits for bytes first: on_readable() comes back here
+				   */
 	}
 	bytes_wipe(stream->out.at, stream->out.len);
 	buf_clear(&stream->out);
@@ -227,16 +235,26 @@ on_goodbye(evutil_socket_t fd, short what, void *owner)
 
 	(void)fd;
 	(void)what;
-	if (stream->is_goodbye_failed || stream->state != STREAM_OPEN) {
-		end_gone(stream); /* its second is over, or there is nobody to say it to */
+	if (stream->is_goodbye_failed || stream->is_goodbye_begun) {
+		end_gone(stream); /* nobody to say it to, or its second is over */
 		return;
 	}
-	stream->state = STREAM_GOODBYE;
+	stream->is_goodbye_begun = true;
 	event_add(&stream->goodbye, &(struct timeval){ STREAM_GOODBYE_US / US_PER_S, 0 });
-	say_goodbye(stream);
+	if (stream->state == STREAM_GOODBYE) {
+		say_goodbye(stream);
+	}
 }
 
 /* ---- input ---- */
+
+/* By a timer: event_active() would run before any other socket is looked at, and a flood would
+ * never end (H1-22). */
+static void
+read_again(struct stream *stream)
+{
+	event_add(&stream->again, &(struct timeval){ 0, 0 });
+}
 
 static void
 handshake(struct stream *stream)
@@ -248,8 +266,9 @@ handshake(struct stream *stream)
 		enter_call(stream);
 		stream->calls.tls_started(stream->owner);
 		if (!leave_call(stream) && stream->state == STREAM_OPEN && !stream->is_paused) {
-			/* What came with the handshake's end lies in OpenSSL's buffer, not in the socket. */
-			event_active(&stream->readable, EV_READ, 0);
+			/* What came with the handshake's end lies in OpenSSL's buffer, not in the
+			 * socket. */
+			read_again(stream);
 		}
 	} else if (err == ERR_AGAIN) {
 		if (tls_wants_write(stream->tls)) {
@@ -314,7 +333,7 @@ receive(struct stream *stream)
 		}
 	}
 	if (stream->tls) {
-		event_active(&stream->readable, EV_READ, 0); /* the rest may lie in OpenSSL's buffer */
+		read_again(stream); /* the rest may lie in OpenSSL's buffer */
 	}
 }
 
@@ -377,7 +396,8 @@ on_writable(evutil_socket_t fd, short what, void *owner)
 /* ---- the owner's side ---- */
 
 enum err
-stream_new(struct event_base *base, int fd, const struct stream_calls *calls, void *owner, struct stream **out)
+stream_new(struct event_base *base, int fd, const struct stream_calls *calls, void *owner,
+	struct stream **out)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
 
@@ -390,6 +410,7 @@ stream_new(struct event_base *base, int fd, const struct stream_calls *calls, vo
 	stream->fd = fd;
 	event_assign(&stream->readable, base, fd, EV_READ | EV_PERSIST, on_readable, stream);
 	event_assign(&stream->writable, base, fd, EV_WRITE, on_writable, stream);
+	evtimer_assign(&stream->again, base, on_readable, stream);
 	evtimer_assign(&stream->goodbye, base, on_goodbye, stream);
 	if (event_add(&stream->readable, NULL) != 0) {
 		free(stream);
@@ -405,7 +426,8 @@ stream_free(struct stream *stream)
 	if (!stream) {
 		return;
 	}
-	if (stream->fd != -1 && stream->tls && !stream_is_stuck(stream) && tls_goodbye(stream->tls) != ERR_OK) {
+	if (stream->fd != -1 && stream->tls && !stream_is_stuck(stream) &&
+		tls_goodbye(stream->tls) != ERR_OK) {
 		/* The socket is full: closed all the same. */
 	}
 	stream->state = STREAM_OVER;
@@ -423,7 +445,8 @@ stream_send(struct stream *stream, struct bytes bytes)
 	if (stream->state == STREAM_OVER || bytes.len == 0) {
 		return ERR_OK; /* its end is told already, or will be */
 	}
-	/* A buffer that held a secret must not leave a copy behind: base/buf wipes when it grows. */
+	/* A buffer that held a secret must not leave a copy behind: base/buf wipes when it grows.
+	 */
 	buf_put(&stream->out, bytes);
 	if (buf_err(&stream->out) != ERR_OK) {
 		return ERR_MEMORY;
@@ -441,8 +464,8 @@ stream_is_stuck(const struct stream *stream)
 }
 
 enum err
-stream_start_tls(struct stream *stream, struct tls_library *library, const struct tls_settings *settings,
-	struct fault *why)
+stream_start_tls(struct stream *stream, struct tls_library *library,
+	const struct tls_settings *settings, struct fault *why)
 {
 	enum err err;
 
@@ -456,7 +479,8 @@ stream_start_tls(struct stream *stream, struct tls_library *library, const struc
 		return err;
 	}
 	stream->state = STREAM_HANDSHAKE;
-	/* Our hello, on the next turn: a handshake that fails at once must not be told from here. */
+	/* Our hello, on the next turn: a handshake that fails at once must not be told from here.
+	 */
 	event_active(&stream->writable, EV_WRITE, 0);
 	return ERR_OK;
 }
@@ -478,9 +502,10 @@ stream_pause(struct stream *stream, bool is_paused)
 	stream->is_paused = is_paused;
 	if (is_paused) {
 		event_del(&stream->readable);
+		event_del(&stream->again);
 	} else {
 		event_add(&stream->readable, NULL);
-		event_active(&stream->readable, EV_READ, 0);
+		read_again(stream);
 	}
 }
 
@@ -489,11 +514,14 @@ stream_goodbye(struct stream *stream, struct bytes bytes)
 {
 	stream_pause(stream, false);
 	event_del(&stream->readable);
+	event_del(&stream->again);
 	if (stream->state != STREAM_OPEN || stream_is_stuck(stream)) {
 		stream->is_goodbye_failed = true;
 	} else {
 		buf_put(&stream->out, bytes);
 		stream->is_goodbye_failed = buf_err(&stream->out) != ERR_OK;
+		stream->state =
+			STREAM_GOODBYE; /* receive(), which may have called us, stops here */
 	}
 	event_active(&stream->goodbye, EV_TIMEOUT, 0);
 }

@@ -1,8 +1,9 @@
 /*
- * stream.h: one connection on a loop: bytes in and out, in clear and, after stream_start_tls(), under TLS. Layer: net.
+ * stream.h: one connection on a loop: bytes in and out, in clear and, after stream_start_tls(),
+ * under TLS. Layer: net.
  *
- * Calls come from the loop, never from inside a function of this file. In a call the owner may do anything to the
- * stream, stream_free() included.
+ * Calls come from the loop, never from inside a function of this file. In a call the owner may do
+ * anything to the stream, stream_free() included.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -27,8 +28,8 @@ struct stream_calls {
 };
 
 /* Takes over fd (connected, non-blocking) where it succeeds. ERR_MEMORY */
-CHECKED enum err stream_new(
-	struct event_base *base, int fd, const struct stream_calls *calls, void *owner, struct stream **out);
+CHECKED enum err stream_new(struct event_base *base, int fd, const struct stream_calls *calls,
+	void *owner, struct stream **out);
 /* Closes at once, by RST where bytes of ours still wait (H2-08). NULL is fine. */
 void stream_free(struct stream *stream);
 /* Queued and sent as the peer takes it; the copy is wiped when it is out. ERR_MEMORY */
@@ -42,8 +43,8 @@ CHECKED enum err stream_start_tls(struct stream *stream, struct tls_library *lib
 bool stream_has_unread(const struct stream *stream);
 /* Nothing is read until it is lifted. */
 void stream_pause(struct stream *stream, bool is_paused);
-/* Sends bytes (may be none), close_notify and FIN, reads and drops until the peer's end, one second at most; then gone.
- * Where the peer does not take what went before, it is only closed. */
+/* Sends bytes (may be none), close_notify and FIN, reads and drops until the peer's end, one second
+ * at most; then gone. Where the peer does not take what went before, it is only closed. */
 void stream_goodbye(struct stream *stream, struct bytes bytes);
 /* The TLS session, NULL in clear. Borrowed. */
 struct tls *stream_tls(const struct stream *stream);

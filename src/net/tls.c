@@ -1,9 +1,11 @@
 /*
- * tls.c: handshake, bytes and failures of one TLS client, over a BIO of our own on the socket. Layer: net.
+ * tls.c: handshake, bytes and failures of one TLS client, over a BIO of our own on the socket.
+ * Layer: net.
  *
- * The BIO keeps the first bytes heard (clear text in TLS's place: H1-03, H1-14), tells whether the socket would block
- * (read-ahead hides it else) and sends without SIGPIPE. OpenSSL's error queue is the thread's, not the session's: it
- * is emptied before each call (H1-35). What a certificate's faults mean is in tls_certificate.c.
+ * The BIO keeps the first bytes heard (clear text in TLS's place: H1-03, H1-14), tells whether the
+ * socket would block (read-ahead hides it else) and sends without SIGPIPE. OpenSSL's error queue is
+ * the thread's, not the session's: it is emptied before each call (H1-35). What a certificate's
+ * faults mean is in tls_certificate.c.
  */
 #include "net/tls.h"
 
@@ -19,7 +21,8 @@
 #include "net/tls_certificate.h"
 #include "net/trust.h"
 
-/* Debian's own default, said here so that no openssl.cnf changes what is called a weak key (H1-28). */
+/* Debian's own default, said here so that no openssl.cnf changes what is called a weak key (H1-28).
+ */
 #define SECURITY_LEVEL 2
 #define SECURITY_LEVEL_LEGACY 0 /* TLS 1.0 and 1.1 sign their handshakes by MD5 and SHA-1 */
 #define CONTEXTS_MOST 64
@@ -45,11 +48,11 @@ struct tls {
 	X509 *leaf; /* as sent, also where the handshake failed by it */
 	char heard[TLS_HEARD_MOST];
 	size_t heard_len;
-	int alert;	  /* the peer's fatal one, -1: none */
+	int alert;	      /* the peer's fatal one, -1: none */
 	bool is_name_unknown; /* the peer's warning 112: it does not know this SNI */
-	bool is_blocked;  /* the socket had nothing for the last read */
+	bool is_blocked;      /* the socket had nothing for the last read */
 	bool is_eof;
-	int error; /* errno of the socket where it broke */
+	int error;	  /* errno of the socket where it broke */
 	bool is_standing; /* the handshake is done */
 	bool is_failed;	  /* OpenSSL allows no further call */
 	bool has_read;	  /* at least one byte of the server came out */
@@ -132,7 +135,8 @@ method_new(void)
 {
 	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 100, "mboxwatch socket");
 
-	if (method && (BIO_meth_set_read(method, bio_read) != 1 || BIO_meth_set_write(method, bio_write) != 1 ||
+	if (method && (BIO_meth_set_read(method, bio_read) != 1 ||
+			      BIO_meth_set_write(method, bio_write) != 1 ||
 			      BIO_meth_set_ctrl(method, bio_control) != 1)) {
 		BIO_meth_free(method);
 		return NULL;
@@ -186,7 +190,8 @@ verify_chain(X509_STORE_CTX *chain, void *owner)
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain), SECURITY_LEVEL);
 	X509_STORE_CTX_set_verify_cb(chain, on_fault);
 	is_good = X509_verify_cert(chain);
-	if (is_good == 1 && tls->faults.count == 0 && X509_STORE_CTX_get_error(chain) == X509_V_OK) {
+	if (is_good == 1 && tls->faults.count == 0 &&
+		X509_STORE_CTX_get_error(chain) == X509_V_OK) {
 		return 1;
 	}
 	if (tls->faults.count == 0) {
@@ -210,20 +215,25 @@ context_make(X509_STORE *store, enum tls_version least)
 	if (!context) {
 		return NULL;
 	}
-	SSL_CTX_set_security_level(context, least < TLS_1_2 ? SECURITY_LEVEL_LEGACY : SECURITY_LEVEL);
+	SSL_CTX_set_security_level(
+		context, least < TLS_1_2 ? SECURITY_LEVEL_LEGACY : SECURITY_LEVEL);
 	SSL_CTX_set_min_proto_version(context, versions[least]);
 	SSL_CTX_set_max_proto_version(context, 0);
 	SSL_CTX_set1_cert_store(context, store);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(context, verify_chain, NULL);
 	SSL_CTX_set_info_callback(context, on_info);
-	/* H1-21; H1-34: both protocols have a goodbye of their own, and servers rarely say TLS's. */
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(context,
-		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY); /* a flood of tickets must not hold the loop (H1-22) */
+	/* H1-21; H1-34: both protocols have a goodbye of their own, and servers rarely say TLS's.
+	 */
+	SSL_CTX_set_options(context,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_clear_mode(context,
+		SSL_MODE_AUTO_RETRY); /* a flood of tickets must not hold the loop (H1-22) */
 	SSL_CTX_set_read_ahead(context, 1);
-	/* Resumption comes here: SESS_CACHE_CLIENT | NO_INTERNAL, sess_set_new_cb, kept by trust setting. */
+	/* Resumption comes here: SESS_CACHE_CLIENT | NO_INTERNAL, sess_set_new_cb, kept by trust
+	 * setting. */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	return context;
 }
@@ -258,7 +268,8 @@ context_of(struct tls_library *library, X509_STORE *store, enum tls_version leas
 {
 	struct context *context;
 
-	for (struct context **link = &library->contexts; (context = *link) != NULL; link = &context->next) {
+	for (struct context **link = &library->contexts; (context = *link) != NULL;
+		link = &context->next) {
 		if (context->store == store && context->least == least) {
 			*link = context->next;
 			context->next = library->contexts;
@@ -319,7 +330,8 @@ set_name(struct tls *tls)
 	struct address literal;
 
 	/* The CN is not looked at (RFC 9525): nor would a browser or a phone. H1-24 */
-	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	SSL_set_hostflags(tls->ssl,
+		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (address_parse(tls->name, &literal) == ERR_OK) {
 		char *scope = strchr(tls->name, '%');
 
@@ -329,9 +341,9 @@ set_name(struct tls *tls)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, tls->name) == 1 ? ERR_OK : ERR_INVALID;
 	}
 	return tls->name[0] != '\0' && SSL_set1_host(tls->ssl, tls->name) == 1 &&
-			SSL_set_tlsext_host_name(tls->ssl, tls->name) == 1
-		? ERR_OK
-		: ERR_INVALID;
+			       SSL_set_tlsext_host_name(tls->ssl, tls->name) == 1
+		       ? ERR_OK
+		       : ERR_INVALID;
 }
 
 static enum err
@@ -396,7 +408,8 @@ tls_free(struct tls *tls)
 		return;
 	}
 	if (tls->ssl && tls->is_standing && !tls->is_failed) {
-		/* Without it the session would never be resumed. Not SSL_shutdown(): the descriptor may be another's. */
+		/* Without it the session would never be resumed. Not SSL_shutdown(): the descriptor
+		 * may be another's. */
 		SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	}
 	SSL_free(tls->ssl);
@@ -545,12 +558,14 @@ bytes_are_clear_text(struct bytes heard)
 static const char *
 version_name(int minor)
 {
-	static const char *const names[] = { "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3" };
+	static const char *const names[] = { "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2",
+		"TLS 1.3" };
 
 	return minor >= 0 && minor < (int)COUNT_OF(names) ? names[minor] : "an unknown version";
 }
 
-/* The version that the server chose: of its ServerHello, or of the record that its alert came in. */
+/* The version that the server chose: of its ServerHello, or of the record that its alert came in.
+ */
 static int
 version_heard(const struct tls *tls)
 {
@@ -575,10 +590,26 @@ is_version_failure(const struct tls *tls)
 	}
 }
 
+static const char *
+alert_name(int alert)
+{
+	switch (alert) {
+	case SSL_AD_MISSING_EXTENSION: /* OpenSSL has no words for the three of RFC 8446 */
+		return "missing extension";
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return "certificate required: it wants one of ours";
+	case SSL_AD_NO_APPLICATION_PROTOCOL:
+		return "no application protocol";
+	default:
+		return SSL_alert_desc_string_long(alert);
+	}
+}
+
 static void
 put_alert(struct buf *text, const struct tls *tls)
 {
-	buf_put_format(text, "the server sent TLS alert %d (%s)", tls->alert, SSL_alert_desc_string_long(tls->alert));
+	buf_put_format(
+		text, "the server sent TLS alert %d (%s)", tls->alert, alert_name(tls->alert));
 	if (tls->alert == SSL_AD_UNRECOGNIZED_NAME) {
 		buf_put_format(text, ": it serves no host of the name %s (SNI)", tls->name);
 	}
@@ -591,14 +622,16 @@ judge_version(const struct tls *tls, struct buf *text, struct tls_failure *out)
 
 	out->cause = CAUSE_TLS_VERSION;
 	if (tls->alert == SSL_AD_PROTOCOL_VERSION) {
-		buf_put_format(text, "the server refuses %s and later (TLS alert 70, protocol version)",
+		buf_put_format(text,
+			"the server refuses %s and later (TLS alert 70, protocol version)",
 			version_name((int)tls->least + 1));
 		if (heard >= 0 && heard < (int)tls->least + 1) {
 			buf_put_format(text, ", offered: %s", version_name(heard));
 		}
 	} else {
 		buf_put_format(text, "offered: %s, wanted: %s or later",
-			heard >= 0 ? version_name(heard) : "an older version", version_name((int)tls->least + 1));
+			heard >= 0 ? version_name(heard) : "an older version",
+			version_name((int)tls->least + 1));
 	}
 }
 
@@ -629,7 +662,8 @@ judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out
 	} else if (tls->is_eof || tls->error != 0) {
 		out->kind = TLS_FAILURE_LOST;
 		out->cause = CAUSE_CONNECTION_LOST;
-		buf_put_string(text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
+		buf_put_string(
+			text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
 		buf_put_string(text, tls->heard_len == 0 ? ", before any answer to our TLS hello"
 							 : ", in the middle of the TLS handshake");
 	} else {
@@ -643,14 +677,16 @@ judge_standing(const struct tls *tls, struct buf *text, struct tls_failure *out)
 	const char *reason = ERR_reason_error_string(tls->reason);
 
 	if (tls->alert != -1) {
-		/* TLS 1.3 lets us finish before the server has judged us (client certificates: alert 116). */
+		/* TLS 1.3 lets us finish before the server has judged us (client certificates:
+		 * alert 116). */
 		out->kind = tls->has_read ? TLS_FAILURE_LOST : TLS_FAILURE_LATE;
 		out->cause = tls->has_read ? CAUSE_CONNECTION_LOST : CAUSE_TLS_HANDSHAKE;
 		put_alert(text, tls);
 	} else if (tls->is_eof || tls->error != 0) {
 		out->kind = TLS_FAILURE_LOST;
 		out->cause = CAUSE_CONNECTION_LOST;
-		buf_put_string(text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
+		buf_put_string(
+			text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
 	} else {
 		out->kind = TLS_FAILURE_BROKEN;
 		out->cause = CAUSE_PROTOCOL_ERROR;
@@ -693,7 +729,8 @@ tls_failure(struct tls *tls, struct tls_failure *out)
 		judge_handshake(tls, &text, out);
 	}
 	if (tls->is_name_unknown && !tls->is_standing) {
-		buf_put_string(&text, "; the server warned that it does not know this name (SNI, TLS alert 112)");
+		buf_put_string(&text,
+			"; the server warned that it does not know this name (SNI, TLS alert 112)");
 	}
 	len = text.len < sizeof(out->detail) ? text.len : sizeof(out->detail) - 1;
 	if (text.at) {

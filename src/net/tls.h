@@ -1,9 +1,10 @@
 /*
- * tls.h: one TLS client on a non-blocking socket (OpenSSL, wrapped here and nowhere else). Layer: net.
+ * tls.h: one TLS client on a non-blocking socket (OpenSSL, wrapped here and nowhere else). Layer:
+ * net.
  *
- * A struct tls_library belongs to one loop and keeps an SSL_CTX for each trust setting. A struct tls is one session on
- * a descriptor that stream.c owns. Nothing skips verification: where tls_handshake() gives ERR_OK, chain, dates and
- * name were right.
+ * A struct tls_library belongs to one loop and keeps an SSL_CTX for each trust setting. A struct
+ * tls is one session on a descriptor that stream.c owns. Nothing skips verification: where
+ * tls_handshake() gives ERR_OK, chain, dates and name were right.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -39,21 +40,24 @@ CHECKED enum err tls_library_new(struct tls_library **out);
 void tls_library_free(struct tls_library *library);
 
 struct tls_settings {
-	const char *name; /* for SNI and verification; a literal is verified as an address, without SNI (H1-25) */
+	const char *name; /* for SNI and verification; a literal is verified as an address, without
+			     SNI (H1-25) */
 	const char *ca_file;
 	enum tls_version least;
 };
 
-/* A client on fd, which stays the caller's. Errors of the ca_file as trust_store(); ERR_MEMORY, ERR_INVALID (name). */
-CHECKED enum err tls_new(struct tls_library *library, const struct tls_settings *settings, int fd, struct tls **out,
-	struct fault *why);
+/* A client on fd, which stays the caller's. Errors of the ca_file as trust_store(); ERR_MEMORY,
+ * ERR_INVALID (name). */
+CHECKED enum err tls_new(struct tls_library *library, const struct tls_settings *settings, int fd,
+	struct tls **out, struct fault *why);
 /* NULL is fine. Touches the descriptor no more: say tls_goodbye() before it is closed. */
 void tls_free(struct tls *tls);
 
 /* ERR_OK; ERR_AGAIN (tls_wants_write() says for what); ERR_INVALID: tls_failure() says why. */
 CHECKED enum err tls_handshake(struct tls *tls);
-/* *len bytes at most into at, in *len what came. ERR_AGAIN; ERR_MORE: nothing for us, but call again (bounded work
- * a turn: H1-22); ERR_CLOSED: the end, in whatever way; ERR_INVALID: tls_failure() says why. */
+/* *len bytes at most into at, in *len what came. ERR_AGAIN; ERR_MORE: nothing for us, but call
+ * again (bounded work a turn: H1-22); ERR_CLOSED: the end, in whatever way; ERR_INVALID:
+ * tls_failure() says why. */
 CHECKED enum err tls_read(struct tls *tls, char *at, size_t *len);
 /* In *len what went out. ERR_AGAIN, ERR_CLOSED, ERR_INVALID */
 CHECKED enum err tls_write(struct tls *tls, struct bytes bytes, size_t *len);

@@ -1,7 +1,9 @@
 /*
- * tls_certificate.c: faults of a chain -> cause and words; subject, names and dates of a leaf. Layer: net.
+ * tls_certificate.c: faults of a chain -> cause and words; subject, names and dates of a leaf.
+ * Layer: net.
  *
- * All that is read here was written by the server: names are escaped where they become our words, and counted.
+ * All that is read here was written by the server: names are escaped where they become our words,
+ * and counted.
  */
 #include "net/tls_certificate.h"
 
@@ -135,7 +137,8 @@ put_general_name(struct buf *out, const GENERAL_NAME *name)
 		struct bytes view = { (const char *)ASN1_STRING_get0_data(name->d.dNSName),
 			(size_t)ASN1_STRING_length(name->d.dNSName) };
 
-		escape_put_cut(out, view, ESCAPE_TERMINAL, MOST_NAME_BYTES); /* a NUL inside: H1-24 */
+		escape_put_cut(
+			out, view, ESCAPE_TERMINAL, MOST_NAME_BYTES); /* a NUL inside: H1-24 */
 		return true;
 	}
 	if (name->type == GEN_IPADD) {
@@ -179,10 +182,12 @@ put_wrong_name(struct buf *out, X509 *leaf, const char *name)
 {
 	struct texts names = { 0 };
 	size_t more = 0;
+	bool is_address = strchr(name, ':') || name[strspn(name, "0123456789.")] == '\0';
 
-	buf_put_format(out, "not for %s", name);
+	buf_put_format(out, is_address ? "not for the address %s" : "not for %s", name);
 	if (leaf && read_names(leaf, &names, &more) == ERR_OK) {
-		buf_put_string(out, names.count == 0 ? ", and without any name (subjectAltName)" : ", but for ");
+		buf_put_string(out, names.count == 0 ? ", and without any name (subjectAltName)"
+						     : ", but for ");
 		for (size_t i = 0; i < names.count; i++) {
 			buf_put_string(out, i > 0 ? ", " : "");
 			buf_put(out, bytes_first(bytes_of(names.items[i]), 64));
@@ -210,17 +215,20 @@ put_issuer(struct buf *out, X509 *certificate)
 	}
 }
 
-/* 20 looks the same where the server left the intermediate out and where nobody knows its authority: the number of
- * certificates sent, and an AIA address, tell them apart (H1-27). That address is never asked. */
+/* 20 looks the same where the server left the intermediate out and where nobody knows its
+ * authority: the number of certificates sent, and an AIA address, tell them apart (H1-27). That
+ * address is never asked. */
 static void
 put_no_issuer(struct buf *out, const struct certificate_faults *faults, X509 *at)
 {
 	if (faults->sent > 1) {
 		buf_put_string(out, "unknown authority");
 	} else if (at && has_aia(at)) {
-		buf_put_string(out, "missing intermediate: the server sends its own certificate alone");
+		buf_put_string(
+			out, "missing intermediate: the server sends its own certificate alone");
 	} else {
-		buf_put_string(out, "unknown authority, or missing intermediate: one certificate was sent");
+		buf_put_string(out,
+			"unknown authority, or missing intermediate: one certificate was sent");
 	}
 	put_issuer(out, at);
 }
@@ -234,7 +242,8 @@ put_self_signed(struct buf *out, X509 *leaf)
 	if (leaf) {
 		put_x509_name(&subject, X509_get_subject_name(leaf));
 		if (bytes_contains_nocase(buf_bytes(&subject), BYTES("SNI"))) {
-			buf_put_string(out, ", a stopgap of a server that was sent no name it knows (SNI): ");
+			buf_put_string(out,
+				", a stopgap of a server that was sent no name it knows (SNI): ");
 			buf_put(out, buf_bytes(&subject));
 		}
 	}
@@ -242,7 +251,8 @@ put_self_signed(struct buf *out, X509 *leaf)
 }
 
 static void
-put_fault(struct buf *out, const struct certificate_faults *faults, size_t index, X509 *leaf, const char *name)
+put_fault(struct buf *out, const struct certificate_faults *faults, size_t index, X509 *leaf,
+	const char *name)
 {
 	int error = faults->items[index].error;
 	X509 *at = faults->items[index].at;
@@ -253,8 +263,9 @@ put_fault(struct buf *out, const struct certificate_faults *faults, size_t index
 		put_wrong_name(out, leaf, name);
 		return;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		buf_put_string(out, faults->items[index].depth > 0 ? "an authority in the chain expired "
-								    : "expired ");
+		buf_put_string(out, faults->items[index].depth > 0
+					    ? "an authority in the chain expired "
+					    : "expired ");
 		if (at) {
 			put_time(out, X509_get0_notAfter(at));
 		}
@@ -303,7 +314,8 @@ put_fault(struct buf *out, const struct certificate_faults *faults, size_t index
 static bool
 is_echo(const struct certificate_faults *faults, size_t index)
 {
-	return faults->items[index].error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE && faults->count > 1;
+	return faults->items[index].error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE &&
+	       faults->count > 1;
 }
 
 enum cause

@@ -1,5 +1,6 @@
 /*
- * tls_certificate.h: what is wrong with a server's certificate, and what stands in it. Layer: net, of tls.c alone.
+ * tls_certificate.h: what is wrong with a server's certificate, and what stands in it. Layer: net,
+ * of tls.c alone.
  */
 #ifndef NET_TLS_CERTIFICATE_H
 #define NET_TLS_CERTIFICATE_H

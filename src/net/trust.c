@@ -24,7 +24,8 @@ struct trust {
 	X509_STORE *store;
 };
 
-/* Not const, and not in a main.c: what is shared here is read-only once made, and belongs to no loop (trust.h). */
+/* Not const, and not in a main.c: what is shared here is read-only once made, and belongs to no
+ * loop (trust.h). */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct trust *stores; /* asked for last first */
 
@@ -56,8 +57,8 @@ static bool
 is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-		a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec &&
-		a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size;
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec &&
+	       a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size;
 }
 
 static void
@@ -120,10 +121,11 @@ make_store(const char *ca_file, X509_STORE *base, X509_STORE **out, struct fault
 			add_pem(store, buf_bytes(&pem));
 		}
 	} else if ((err = file_read(ca_file, CA_FILE_MOST_BYTES, &pem)) != ERR_OK) {
-		fault_set(why, "ca_file %s: %s", ca_file, err_name(err));
+		fault_set(why, "ca_file %s cannot be read: %s", ca_file, err_name(err));
 	} else {
 		add_store(store, base);
-		/* Whoever names a certificate here trusts it, whether it is a root or not (contract 3). */
+		/* Whoever names a certificate here trusts it, whether it is a root or not (contract
+		 * 3). */
 		X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
 		if (add_pem(store, buf_bytes(&pem)) == 0) {
 			fault_set(why, "ca_file %s: no certificate in it", ca_file);
@@ -150,7 +152,8 @@ find_kept(const char *ca_file, const struct stat *seen, const struct stat *syste
 			continue;
 		}
 		*link = trust->next;
-		if (is_same_file(&trust->seen, seen) && is_same_file(&trust->system_seen, system_seen)) {
+		if (is_same_file(&trust->seen, seen) &&
+			is_same_file(&trust->system_seen, system_seen)) {
 			trust->next = stores;
 			stores = trust;
 			return trust;
@@ -178,8 +181,8 @@ drop_oldest(void)
 }
 
 static enum err
-find_or_make(const char *ca_file, X509_STORE *base, const struct stat *system_seen, struct trust **out,
-	struct fault *why)
+find_or_make(const char *ca_file, X509_STORE *base, const struct stat *system_seen,
+	struct trust **out, struct fault *why)
 {
 	struct stat seen = { 0 };
 	struct trust *trust;

@@ -1,8 +1,9 @@
 /*
  * clear_text.c: greetings that are told apart by how they begin. Layer: probe, pure.
  *
- * SMTP and FTP both greet by three digits; FTP servers say their protocol's name in the words. A few bytes are enough
- * for the rest: OpenSSL may have read only five, or the server sent one and went silent.
+ * SMTP and FTP both greet by three digits; FTP servers say their protocol's name in the words. A
+ * few bytes are enough for the rest: OpenSSL may have read only five, or the server sent one and
+ * went silent.
  */
 #include "probe/clear_text.h"
 
@@ -10,8 +11,9 @@ static bool
 is_reply_code(struct bytes heard)
 {
 	return heard.len > 0 && heard.at[0] >= '2' && heard.at[0] <= '5' &&
-		(heard.len < 2 || byte_is_digit(heard.at[1])) && (heard.len < 3 || byte_is_digit(heard.at[2])) &&
-		(heard.len < 4 || heard.at[3] == ' ' || heard.at[3] == '-' || heard.at[3] == '\r');
+	       (heard.len < 2 || byte_is_digit(heard.at[1])) &&
+	       (heard.len < 3 || byte_is_digit(heard.at[2])) &&
+	       (heard.len < 4 || heard.at[3] == ' ' || heard.at[3] == '-' || heard.at[3] == '\r');
 }
 
 static const char *
@@ -32,9 +34,9 @@ protocol_of(struct bytes heard)
 
 	if (is_reply_code(heard)) {
 		return bytes_contains_nocase(heard, BYTES("FTP")) &&
-				!bytes_contains_nocase(heard, BYTES("SMTP"))
-			? "FTP"
-			: "SMTP";
+				       !bytes_contains_nocase(heard, BYTES("SMTP"))
+			       ? "FTP"
+			       : "SMTP";
 	}
 	if (heard.len == 1 && heard.at[0] == '*') {
 		return "IMAP";
@@ -52,7 +54,8 @@ clear_text_cause(enum side side, struct bytes heard, const char **protocol)
 {
 	const char *own = side == SIDE_SMTP ? "SMTP" : "IMAP";
 
-	while (heard.len > 0 && (heard.at[0] == '\r' || heard.at[0] == '\n' || heard.at[0] == ' ')) {
+	while (heard.len > 0 &&
+		(heard.at[0] == '\r' || heard.at[0] == '\n' || heard.at[0] == ' ')) {
 		heard = bytes_from(heard, 1);
 	}
 	*protocol = protocol_of(heard);

@@ -1,11 +1,12 @@
 /*
- * probes.c: one probe in the order of its life: name -> connection -> (TLS) -> dialogue <-> secret, leave -> goodbye ->
- * verdict. Layer: probe.
+ * probes.c: one probe in the order of its life: name -> connection -> (TLS) -> dialogue <-> secret,
+ * leave -> goodbye -> verdict. Layer: probe.
  *
- * Only enter() assigns a probe's state and only end_…() functions end one. An ended probe is told and freed by on_reap()
- * alone, on a later turn. Each state waits for exactly one thing, and one timer (the stage's or the probe's end,
- * whichever is nearer) bounds it. What our own loop or machine lost makes a verdict void (is_lost_time()).
- * Not here: what a reply means (diagnose/), when to probe (watch/).
+ * Only enter() assigns a probe's state and only end_…() functions end one. An ended probe is told
+ * and freed by on_reap() alone, on a later turn. Each state waits for exactly one thing, and one
+ * timer (the stage's or the probe's end, whichever is nearer) bounds it. What our own loop or
+ * machine lost makes a verdict void (is_lost_time()). Not here: what a reply means (diagnose/),
+ * when to probe (watch/).
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -39,7 +40,7 @@
 
 #define TICK_US (250 * US_PER_MS)
 #define LATE_LEAST_US (100 * US_PER_MS) /* a tick's lateness that is counted */
-#define LOST_VOID_US US_PER_S		 /* H7-03: so much of our own in a probe makes its failure void */
+#define LOST_VOID_US US_PER_S /* H7-03: so much of our own in a probe makes its failure void */
 #define SUSPEND_LEAST_US (500 * US_PER_MS)
 
 enum probe_state {
@@ -150,7 +151,8 @@ suspended_us(void)
 static void
 arm_timer(struct probe *probe)
 {
-	mono_t end = mono_is_before(probe->stage_ends, probe->ends) ? probe->stage_ends : probe->ends;
+	mono_t end =
+		mono_is_before(probe->stage_ends, probe->ends) ? probe->stage_ends : probe->ends;
 	struct timeval wait = timeval_of(mono_since(end, mono_now()));
 
 	event_add(&probe->timer, &wait);
@@ -159,8 +161,8 @@ arm_timer(struct probe *probe)
 static void
 enter(struct probe *probe, enum probe_state state)
 {
-	log_debug("probe %u.%u: %s -> %s", probe->ref.slot, probe->ref.generation, state_names[probe->state],
-		state_names[state]);
+	log_debug("probe %u.%u: %s -> %s", probe->ref.slot, probe->ref.generation,
+		state_names[probe->state], state_names[state]);
 	probe->state = state;
 }
 
@@ -210,7 +212,8 @@ on_tick(evutil_socket_t fd, short what, void *owner)
 	}
 }
 
-/* How much of this probe's time our side lost: late turns, the one under way included, and sleep. */
+/* How much of this probe's time our side lost: late turns, the one under way included, and sleep.
+ */
 static bool
 is_lost_time(const struct probe *probe)
 {
@@ -220,7 +223,8 @@ is_lost_time(const struct probe *probe)
 	if (late_us >= LATE_LEAST_US) {
 		lost_us += late_us;
 	}
-	return lost_us >= LOST_VOID_US || suspended_us() - probe->suspend_before_us >= SUSPEND_LEAST_US;
+	return lost_us >= LOST_VOID_US ||
+	       suspended_us() - probe->suspend_before_us >= SUSPEND_LEAST_US;
 }
 
 /* ---- the end ---- */
@@ -276,41 +280,10 @@ close_verdict(struct probe *probe)
 		verdict->is_void = true;
 	}
 	/* A clock from before this release is wrong: certificates are not judged by it (H7-04). */
-	if (verdict->cause == CAUSE_CERT_NOT_YET_VALID && verdict->ended.us / US_PER_S < RELEASE_EPOCH_S) {
+	if (verdict->cause == CAUSE_CERT_NOT_YET_VALID &&
+		verdict->ended.us / US_PER_S < RELEASE_EPOCH_S) {
 		verdict->is_void = true;
 	}
-}
-
-/* An end without a dialogue's finding, and without a goodbye. */
-static void end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format, ...)
-	PRINTF_LIKE(4, 5);
-
-static void
-end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format, ...)
-{
-	char detail[1280];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(detail, sizeof(detail), format, arguments);
-	va_end(arguments);
-	diagnose_cause(probe->verdict, stage, cause);
-	if (detail[0] != '\0') {
-		verdict_detail(probe->verdict, "%s", detail);
-	}
-	close_verdict(probe);
-	end(probe);
-}
-
-/* An end of ours: no word about the server. */
-static void
-end_void(struct probe *probe, const char *why)
-{
-	diagnose_cause(probe->verdict, probe->stage, CAUSE_LOCAL_LIMIT);
-	verdict_detail(probe->verdict, "%s", why);
-	probe->verdict->is_void = true;
-	close_verdict(probe);
-	end(probe);
 }
 
 static void
@@ -325,6 +298,53 @@ say_goodbye(struct probe *probe, struct bytes bytes)
 	stream_goodbye(probe->stream, bytes);
 }
 
+/* The verdict stands without a finding. A dialogue that is under way is left with its goodbye all
+ * the same. */
+static void
+leave_dialogue(struct probe *probe)
+{
+	struct dialogue_step step = { 0 };
+
+	close_verdict(probe);
+	if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
+		probe->state == PROBE_LEAVE) {
+		dialogue_timeout(probe->dialogue, &step);
+		say_goodbye(probe, step.send);
+	} else {
+		end(probe);
+	}
+}
+
+/* An end that is not the dialogue's own. */
+static void end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format,
+	...) PRINTF_LIKE(4, 5);
+
+static void
+end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format, ...)
+{
+	char detail[1280];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(detail, sizeof(detail), format, arguments);
+	va_end(arguments);
+	diagnose_cause(probe->verdict, stage, cause);
+	if (detail[0] != '\0') {
+		verdict_detail(probe->verdict, "%s", detail);
+	}
+	leave_dialogue(probe);
+}
+
+/* An end of ours: no word about the server. */
+static void
+end_void(struct probe *probe, const char *why)
+{
+	diagnose_cause(probe->verdict, probe->stage, CAUSE_LOCAL_LIMIT);
+	verdict_detail(probe->verdict, "%s", why);
+	probe->verdict->is_void = true;
+	leave_dialogue(probe);
+}
+
 /* ---- a refusal by a secret that a command printed earlier ---- */
 
 static void
@@ -334,7 +354,8 @@ on_secret_again(void *owner, const struct secret_answer *answer)
 
 	probe->ask = NULL;
 	if (answer->cause == CAUSE_OK && !secret_equal(answer->secret, probe->secret)) {
-		verdict_note(probe->verdict, "the password command gives another secret by now: probed again");
+		verdict_note(probe->verdict,
+			"the password command gives another secret by now: probed again");
 		probe->verdict->is_void = true;
 	}
 	say_goodbye(probe, buf_bytes(&probe->goodbye));
@@ -353,8 +374,8 @@ doubt(struct probe *probe, struct bytes goodbye)
 	probe->stage_ends = mono_add(mono_now(), CHILD_DEADLINE_US + US_PER_S);
 	probe->ends = probe->stage_ends;
 	arm_timer(probe);
-	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, true, on_secret_again, probe, &probe->ask) !=
-		ERR_OK) {
+	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, true, on_secret_again,
+		    probe, &probe->ask) != ERR_OK) {
 		probe->ask = NULL;
 		return false;
 	}
@@ -390,7 +411,8 @@ on_secret(void *owner, const struct secret_answer *answer)
 		end_cause(probe, STAGE_SECRET, answer->cause, "%s", answer->detail);
 		return;
 	}
-	if (secret_fingerprint(answer->secret, &probes->fingerprint_key, &verdict->fingerprint) != ERR_OK) {
+	if (secret_fingerprint(answer->secret, &probes->fingerprint_key, &verdict->fingerprint) !=
+		ERR_OK) {
 		end_cause(probe, STAGE_SECRET, CAUSE_LOCAL_LIMIT, "out of memory");
 		return;
 	}
@@ -408,8 +430,8 @@ ask_secret(struct probe *probe)
 	enter(probe, PROBE_SECRET);
 	enter_stage(probe, STAGE_SECRET);
 	stream_pause(probe->stream, true);
-	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, false, on_secret, probe, &probe->ask) !=
-		ERR_OK) {
+	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, false, on_secret, probe,
+		    &probe->ask) != ERR_OK) {
 		probe->ask = NULL;
 		end_cause(probe, STAGE_SECRET, CAUSE_LOCAL_LIMIT, "out of memory");
 	}
@@ -437,7 +459,8 @@ start_tls(struct probe *probe)
 
 	/* Came before our hello, so before TLS: from anyone (CVE-2011-0411). H1-01 */
 	if (endpoint->security == SECURITY_STARTTLS && stream_has_unread(probe->stream)) {
-		end_cause(probe, STAGE_STARTTLS, CAUSE_STARTTLS_TAMPERED, "bytes behind the reply to STARTTLS");
+		end_cause(probe, STAGE_STARTTLS, CAUSE_STARTTLS_TAMPERED,
+			"bytes behind the reply to STARTTLS");
 		return;
 	}
 	enter(probe, PROBE_TLS);
@@ -521,12 +544,14 @@ on_lost(void *owner, int error)
 
 	dialogue_closed(probe->dialogue, &step);
 	end_dialogue(probe, &step);
-	if (error != 0 && probe->verdict->cause == CAUSE_CONNECTION_LOST && !probe->verdict->detail) {
+	if (error != 0 && probe->verdict->cause == CAUSE_CONNECTION_LOST &&
+		!probe->verdict->detail) {
 		verdict_detail(probe->verdict, "%s", strerror(error));
 	}
 }
 
-/* Clear text where TLS was begun at once: which mode or protocol is it? After STARTTLS it is neither (H1-03). */
+/* Clear text where TLS was begun at once: which mode or protocol is it? After STARTTLS it is
+ * neither (H1-03). */
 static void
 end_clear_text(struct probe *probe, struct bytes heard, const char *detail)
 {
@@ -542,7 +567,8 @@ end_clear_text(struct probe *probe, struct bytes heard, const char *detail)
 		verdict_suggest(probe->verdict, "security", "starttls");
 		verdict_suggest(probe->verdict, "port", port);
 	}
-	end_cause(probe, STAGE_TLS, cause, "%s%s%s", protocol ? protocol : "", protocol ? ": " : "", detail);
+	end_cause(probe, STAGE_TLS, cause, "%s%s%s", protocol ? protocol : "", protocol ? ": " : "",
+		detail);
 }
 
 static void
@@ -663,13 +689,15 @@ on_connect_ended(void *owner, const struct connect_result *result)
 static void
 start_connecting(struct probe *probe)
 {
-	static const struct connect_calls calls = { .resolved = on_resolved, .ended = on_connect_ended };
+	static const struct connect_calls calls = { .resolved = on_resolved,
+		.ended = on_connect_ended };
 	const struct endpoint *endpoint = probe->endpoint;
 
 	enter(probe, PROBE_CONNECTING);
 	enter_stage(probe, STAGE_DNS);
-	if (connect_start(probe->probes->base, probe->probes->resolver, endpoint->host, endpoint->port,
-		    endpoint->family, &calls, probe, &probe->connecting) != ERR_OK) {
+	if (connect_start(probe->probes->base, probe->probes->resolver, endpoint->host,
+		    endpoint->port, endpoint->family, &calls, probe,
+		    &probe->connecting) != ERR_OK) {
 		probe->connecting = NULL;
 		end_cause(probe, STAGE_DNS, CAUSE_LOCAL_LIMIT, "out of memory");
 	}
@@ -681,7 +709,7 @@ static const char *
 timeout_words(const struct probe *probe)
 {
 	return mono_is_before(probe->ends, probe->stage_ends) ? "the probe's time is over"
-							       : "the stage's time is over";
+							      : "the stage's time is over";
 }
 
 static void
@@ -696,7 +724,8 @@ on_timeout_tls(struct probe *probe)
 		end_clear_text(probe, heard, buf_err(&text) == ERR_OK ? text.at : "");
 	} else {
 		end_cause(probe, STAGE_TLS, CAUSE_REPLY_TIMEOUT, "%s: %s%s", timeout_words(probe),
-			heard.len == 0 ? "no answer to our TLS hello" : "the TLS handshake did not come to its end",
+			heard.len == 0 ? "no answer to our TLS hello"
+				       : "the TLS handshake did not come to its end",
 			probe->verdict->family == FAMILY_IPV6 ? " (over IPv6)" : "");
 	}
 	buf_done(&text);
@@ -723,8 +752,8 @@ on_timeout(struct probe *probe)
 		end_dialogue(probe, &step);
 		break;
 	case PROBE_SECRET:
-		end_cause(probe, STAGE_SECRET, CAUSE_SECRET_UNAVAILABLE, "%s: the secret did not come",
-			timeout_words(probe));
+		end_cause(probe, STAGE_SECRET, CAUSE_SECRET_UNAVAILABLE,
+			"%s: the secret did not come", timeout_words(probe));
 		break;
 	case PROBE_LEAVE:
 		end_void(probe, "no leave to log in came in time");
@@ -819,8 +848,8 @@ resources_done(struct probes *probes)
 }
 
 enum err
-probes_new(struct event_base *base, const struct probes_settings *settings, const struct probes_calls *calls,
-	void *owner, struct probes **out)
+probes_new(struct event_base *base, const struct probes_settings *settings,
+	const struct probes_calls *calls, void *owner, struct probes **out)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
 	enum err err = ERR_MEMORY;
@@ -894,8 +923,10 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	struct probe *probe = calloc(1, sizeof(*probe));
 	uint32_t slot;
 
-	if (!probe || (probe->verdict = verdict_new()) == NULL || take_slot(probes, &slot) != ERR_OK) {
-		/* There is not even room to say so: better a restart with its state whole (design 3). */
+	if (!probe || (probe->verdict = verdict_new()) == NULL ||
+		take_slot(probes, &slot) != ERR_OK) {
+		/* There is not even room to say so: better a restart with its state whole (design
+		 * 3). */
 		log_error("out of memory for a probe");
 		abort();
 	}
@@ -932,7 +963,8 @@ probes_start(struct probes *probes, const struct probe_job *job)
 static struct probe *
 probe_find(struct probes *probes, struct probe_ref ref)
 {
-	if (ref.slot >= probes->slot_count || probes->slots[ref.slot].generation != ref.generation) {
+	if (ref.slot >= probes->slot_count ||
+		probes->slots[ref.slot].generation != ref.generation) {
 		return NULL;
 	}
 	return probes->slots[ref.slot].probe;
@@ -971,7 +1003,7 @@ probes_goodbye(struct probes *probes)
 			probe->ask = NULL;
 			say_goodbye(probe, buf_bytes(&probe->goodbye));
 		} else if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
-			probe->state == PROBE_LEAVE) {
+			   probe->state == PROBE_LEAVE) {
 			if (probe->ask) {
 				secret_ask_cancel(probe->ask);
 				probe->ask = NULL;
@@ -996,7 +1028,8 @@ enum err
 probes_reconfigure(struct probes *probes, const struct probes_settings *settings)
 {
 	char *helo_name = strdup(settings->helo_name);
-	enum err err = helo_name ? resolver_reconfigure(probes->resolver, settings->resolvers) : ERR_MEMORY;
+	enum err err = helo_name ? resolver_reconfigure(probes->resolver, settings->resolvers)
+				 : ERR_MEMORY;
 
 	if (err != ERR_OK) {
 		free(helo_name);

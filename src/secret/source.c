@@ -1,7 +1,8 @@
 /*
  * source.c: asks for secrets and what commands printed, kept by argument vector. Layer: secret.
  *
- * Every ask is answered by its own event on a later turn, whatever its kind, so that an owner has one path.
+ * Every ask is answered by its own event on a later turn, whatever its kind, so that an owner has
+ * one path.
  */
 #include "secret/source.h"
 
@@ -16,7 +17,7 @@
 struct command {
 	struct secret_sources *sources;
 	struct command *next;
-	struct buf key; /* the arguments, each with its NUL */
+	struct buf key;	     /* the arguments, each with its NUL */
 	struct child *child; /* NULL: not running */
 	unsigned generation; /* of sources, when it was started */
 	struct secret *kept;
@@ -78,7 +79,8 @@ tell(struct secret_ask *ask)
 	event_active(&ask->told, EV_TIMEOUT, 0);
 }
 
-static void fail(struct secret_ask *ask, enum cause cause, const char *format, ...) PRINTF_LIKE(3, 4);
+static void fail(struct secret_ask *ask, enum cause cause, const char *format, ...)
+	PRINTF_LIKE(3, 4);
 
 static void
 fail(struct secret_ask *ask, enum cause cause, const char *format, ...)
@@ -152,7 +154,8 @@ ask_file(struct secret_ask *ask, const char *what, const char *path)
 static bool
 is_credential_name(const char *name)
 {
-	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/');
+	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       !strchr(name, '/');
 }
 
 static void
@@ -167,7 +170,9 @@ ask_credential(struct secret_ask *ask, const char *name)
 	}
 	if (!directory || directory[0] != '/') {
 		fail(ask, CAUSE_SECRET_UNAVAILABLE,
-			"credential %s: CREDENTIALS_DIRECTORY is not set (LoadCredential= in the unit)", name);
+			"credential %s: CREDENTIALS_DIRECTORY is not set (LoadCredential= in the "
+			"unit)",
+			name);
 		return;
 	}
 	buf_put_format(&path, "%s/%s", directory, name);
@@ -251,7 +256,8 @@ fail_by_result(struct secret_ask *ask, const char *name, const struct child_resu
 			result->line.len == 0 ? "no line" : "a NUL byte");
 		break;
 	case CHILD_STATUS:
-		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s exited with status %d", name, result->number);
+		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s exited with status %d", name,
+			result->number);
 		break;
 	case CHILD_SIGNAL:
 		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s died by signal %d", name, result->number);
@@ -260,12 +266,13 @@ fail_by_result(struct secret_ask *ask, const char *name, const struct child_resu
 		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s did not end within 10 s", name);
 		break;
 	case CHILD_TOO_MUCH:
-		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s printed more than 64 KiB without a line end", name);
+		fail(ask, CAUSE_SECRET_UNAVAILABLE,
+			"%s printed more than 64 KiB without a line end", name);
 		break;
 	case CHILD_NOT_STARTED:
 		fail(ask,
-			result->number == EAGAIN || result->number == ENOMEM || result->number == EMFILE ||
-					result->number == ENFILE
+			result->number == EAGAIN || result->number == ENOMEM ||
+					result->number == EMFILE || result->number == ENFILE
 				? CAUSE_LOCAL_LIMIT
 				: CAUSE_SECRET_UNAVAILABLE,
 			"%s could not be started: %s", name, strerror(result->number));
@@ -330,7 +337,8 @@ ask_command(struct secret_ask *ask, char *const argv[], bool is_fresh)
 	}
 	if (!command->child) {
 		command->generation = sources->generation;
-		if (child_start(sources->children, argv, on_child_ended, command, &command->child) != ERR_OK) {
+		if (child_start(sources->children, argv, on_child_ended, command,
+			    &command->child) != ERR_OK) {
 			command->child = NULL;
 			fail(ask, CAUSE_LOCAL_LIMIT, "out of memory");
 			if (!command->kept) {

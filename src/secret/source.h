@@ -1,9 +1,10 @@
 /*
- * source.h: where a mailbox's secret comes from: the settings, a file, a command, a credential. Layer: secret.
+ * source.h: where a mailbox's secret comes from: the settings, a file, a command, a credential.
+ * Layer: secret.
  *
- * A struct secret_sources belongs to one loop. Files and credentials are read at every ask; what a command printed is
- * kept, by its argument vector, for a day or until secret_sources_forget() (contract 3). Of all of them the first line
- * counts, without its end, blanks and all.
+ * A struct secret_sources belongs to one loop. Files and credentials are read at every ask; what a
+ * command printed is kept, by its argument vector, for a day or until secret_sources_forget()
+ * (contract 3). Of all of them the first line counts, without its end, blanks and all.
  */
 #ifndef SECRET_SOURCE_H
 #define SECRET_SOURCE_H
@@ -32,15 +33,16 @@ CHECKED enum err secret_sources_new(
 	struct event_base *base, struct children *children, struct secret_sources **out);
 /* Asks in flight end without a call. NULL is fine. */
 void secret_sources_free(struct secret_sources *sources);
-/* A reload: every command runs anew at its next ask; what runs now answers its askers and is not kept. */
+/* A reload: every command runs anew at its next ask; what runs now answers its askers and is not
+ * kept. */
 void secret_sources_forget(struct secret_sources *sources);
 /*
  * Asks for a secret; source is borrowed until the answer or the cancel.
  *   is_fresh  a command runs again, whatever is kept (before a refusal is believed)
  * Asks for one command share its run. ERR_MEMORY
  */
-CHECKED enum err secret_ask(struct secret_sources *sources, const struct secret_source *source, bool is_fresh,
-	secret_answered *answered, void *owner, struct secret_ask **out);
+CHECKED enum err secret_ask(struct secret_sources *sources, const struct secret_source *source,
+	bool is_fresh, secret_answered *answered, void *owner, struct secret_ask **out);
 void secret_ask_cancel(struct secret_ask *ask);
 
 #endif

@@ -219,7 +219,7 @@ decide(const struct watch *watch, const struct account *account, const struct pr
 		return DECISION_WAIT;
 	if (!tried || tried->results[probe->side] == RESULT_ACCEPTED)
 		return DECISION_GO;
-	if (probe->endpoint && probe->endpoint->has_permit)
+	if (probe->endpoint && !probe->is_stale && probe->endpoint->has_permit)
 		return flying.same ? DECISION_WAIT : DECISION_GO_BY_PERMIT;
 	room = account_room_of_secret(watch, tried);
 	if (account->brake.is_open && watch->wall.us < account->brake.next_try.us)
@@ -424,6 +424,16 @@ login_refused(struct watch *watch, struct account *account, const struct probe *
 	return true;
 }
 
+/* We left before the answer came (our own end, a suspend): as after a kill. */
+static void
+login_supposed(struct watch *watch, struct account *account, const struct probe *probe)
+{
+	struct tried *tried = tried_add(account, probe->fingerprint);
+
+	if (tried)
+		tried_refused(tried, watch->wall, true);
+}
+
 bool
 account_judged(struct watch *watch, struct probe *probe, const struct verdict *verdict)
 {
@@ -438,6 +448,8 @@ account_judged(struct watch *watch, struct probe *probe, const struct verdict *v
 		login_accepted(watch, account, probe);
 	else if (verdict->login == LOGIN_REFUSED)
 		is_opened = login_refused(watch, account, probe, verdict);
+	else if (was_booked && verdict->is_void && verdict->login == LOGIN_UNJUDGED)
+		login_supposed(watch, account, probe);
 	else if (probe->is_permit && verdict->login == LOGIN_NOT_SENT && probe->endpoint &&
 		account->brake.is_open)
 		probe->endpoint->has_permit = true; /* it was not used */

@@ -261,7 +261,8 @@ struct watch {
 
 	struct mailbox **mailboxes;
 	uint32_t room;
-	uint32_t used; /* indexes below it were given out */
+	uint32_t used;	    /* indexes below it were given out */
+	uint32_t free_from; /* none below it is free */
 	struct mailbox *by_name;
 	struct server *servers;
 	struct account *accounts;
@@ -274,6 +275,7 @@ struct watch {
 	int64_t grid_us; /* wall - mono at the first configure: a jump of the wall clock moves no phase (H7-01) */
 	mono_t expected; /* when a call was expected at the latest: what lies beyond was lost */
 	int64_t lost_us;
+	bool is_late; /* this call came after such a loss */
 	struct heap due;
 	struct heap turns;
 	struct heap judges;
@@ -439,6 +441,9 @@ struct stored *stored_find(const struct watch *watch, const char *key);
 
 /* ---- ask.c */
 
+/* Nothing of it is probed any more, or again; *by becomes value: what says so (is_paused, is_enabled). */
+void mailbox_off(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
+void mailbox_on(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
 /* A pause ran out. */
 void pause_over(struct watch *watch, struct mailbox *mailbox);
 

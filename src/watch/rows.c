@@ -3,6 +3,8 @@
  */
 #include "watch/inside.h"
 
+#include "base/escape.h"
+
 #include <stdlib.h>
 
 #define ROW_CLEAN "clean"
@@ -241,7 +243,7 @@ row_keep_account(struct watch *watch, struct account *account)
 	buf_put_byte(&row, '{');
 	booked = put_booked(&row, account, watch->wall);
 	if (!booked && account->tried_count == 0 && !account->brake.is_open &&
-		!wall_is_set(account->resumed[1])) {
+		watch->wall.us - account->resumed[1].us >= US_PER_H) {
 		buf_done(&row);
 		if (account->has_row)
 			row_forget(watch, ROW_ACCOUNT, account->key);

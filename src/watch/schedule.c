@@ -212,6 +212,16 @@ count_lateness(struct watch *watch, int64_t us)
 	watch->figures.lateness_sum_us += us;
 }
 
+/* All starts take a slot, so that first probes have what regular turns leave of twice the mean. */
+static mono_t
+take_slot(struct watch *watch)
+{
+	mono_t slot = mono_is_before(watch->first_next, watch->now) ? watch->now : watch->first_next;
+
+	watch->first_next = mono_add(slot, first_gap_us(watch));
+	return slot;
+}
+
 void
 schedule_start(struct watch *watch, struct watched *endpoint)
 {
@@ -241,6 +251,8 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 		return;
 	}
 	count_lateness(watch, mono_since(watch->now, endpoint->wanted));
+	if (endpoint->reason != NEXT_FIRST)
+		(void)take_slot(watch);
 	endpoint->probe = probe;
 	endpoint->start = watch->now;
 	endpoint->last_probe = watch->wall;
@@ -268,8 +280,7 @@ waits_for_slot(struct watch *watch, struct watched *endpoint)
 	if (endpoint->reason != NEXT_FIRST || endpoint->is_slotted || endpoint->is_asked)
 		return false;
 	endpoint->is_slotted = true;
-	slot = mono_is_before(watch->first_next, watch->now) ? watch->now : watch->first_next;
-	watch->first_next = mono_add(slot, first_gap_us(watch));
+	slot = take_slot(watch);
 	if (!mono_is_before(watch->now, slot))
 		return false;
 	schedule_at(watch, endpoint, slot, NEXT_FIRST);
@@ -286,7 +297,7 @@ endpoint_due(struct watch *watch, struct watched *endpoint)
 		schedule_at(watch, endpoint, mono_add(watch->now, SIBLING_WAIT_US), NEXT_RETRY);
 		return;
 	}
-	if (late > LATE_MOST_US && !endpoint->is_asked) {
+	if (late > (watch->is_late ? US_PER_S : LATE_MOST_US) && !endpoint->is_asked) {
 		if (endpoint->reason == NEXT_INTERVAL || endpoint->reason == NEXT_STRETCHED) {
 			schedule_regular(watch, endpoint);
 			return;

@@ -45,7 +45,7 @@ server_get(struct watch *watch, const char *host)
 	return server;
 }
 
-/* One owner less; without any it goes. Called with none too: what configure made in vain. */
+/* One owner less; without any it goes. */
 void
 server_drop(struct watch *watch, struct server *server)
 {

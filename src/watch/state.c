@@ -186,7 +186,7 @@ void
 state_judge(
 	struct watch *watch, struct watched *endpoint, struct verdict *verdict, bool is_confirmed)
 {
-	enum endpoint_state was = endpoint->state;
+	enum part part = endpoint->part;
 
 	if (verdict->is_void) {
 		verdict_free(verdict);
@@ -217,9 +217,7 @@ state_judge(
 		endpoint->reason = NEXT_HELD;
 	mailbox_settle(watch, endpoint->mailbox, endpoint);
 	end_incident(watch, endpoint);
-	if (endpoint->state != was && endpoint->state != ENDPOINT_SUSPECT &&
-		!(was == ENDPOINT_SUSPECT && endpoint->since.us != endpoint->verdict->ended.us &&
-			endpoint->state == ENDPOINT_OK))
+	if (endpoint->part != part)
 		row_keep_endpoint(watch, endpoint);
 }
 
@@ -295,7 +293,7 @@ read_parts(const struct mailbox *mailbox, enum part parts[SIDE_COUNT])
 static bool
 is_quiet(const struct watched *endpoint, enum part was, enum part part)
 {
-	return was == part ||
+	return was == part || was == PART_NONE ||
 		(was == PART_UNKNOWN && part == PART_OK && endpoint && !endpoint->is_unknown_told &&
 			!ulid_is_set(endpoint->incident));
 }

@@ -141,8 +141,13 @@ watch_id(struct watch *watch, wall_t wall)
 void
 watch_enter(struct watch *watch, mono_t now, wall_t wall)
 {
-	if (watch->expected.us != INT64_MAX && now.us - watch->expected.us > LOST_LEAST_US)
-		watch->lost_us += now.us - watch->expected.us;
+	if (watch->expected.us != INT64_MAX) {
+		int64_t late = mono_since(now, watch->expected);
+
+		watch->is_late = late > LOST_LEAST_US;
+		watch->lost_us += watch->is_late ? late : 0;
+	}
+	watch->expected = MONO_NEVER; /* a call may be made of several */
 	watch->now = now;
 	watch->wall = wall;
 }

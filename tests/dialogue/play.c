@@ -1,21 +1,24 @@
 /*
- * play.c: plays transcripts (tests/dialogue/{smtp,imap}/ *.txt) against the dialogue and judges the end. Layer: tests.
+ * play.c: plays transcripts (tests/dialogue/{smtp,imap}/ *.txt) against the dialogue and judges the
+ *end. Layer: tests.
  *
  *	# what this file shows, in words
  *	given  security=starttls username=ann@example.com secret=s3cret
  *	S: 220 mx.example.com ESMTP          the server says this line and CRLF
  *	C: EHLO watch.example.net            we must say just this line
- *	TLS                                  TLS begins here (with security=tls it does so before all else)
- *	held | close | timeout               watch says no to the login; the peer is gone; the time is over
- *	end    stage=done cause=ok           what the verdict must be
+ *	TLS                                  TLS begins here (with security=tls it does so before
+ *all else) held | close | timeout               watch says no to the login; the peer is gone; the
+ *time is over end    stage=done cause=ok           what the verdict must be
  *
- * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth, folder, select, helo;
- * one_segment=true: the matter is what comes in one piece, so it is played whole alone. end: stage, cause, transient,
- * login, wait (ms); and note, detail, reply, suggest, next: words that must occur; no-note, no-reply: that must not.
- * Values with blanks stand in quotes. In S lines and values: \xNN \r \n \\, \c at the end: no line end, \{9*ab}: "ab"
- * nine times. <tag>: the tag of the command in hand. <secret>: what the login makes of the secret, in any form.
+ * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth,
+ *folder, select, helo; one_segment=true: the matter is what comes in one piece, so it is played
+ *whole alone. end: stage, cause, transient, login, wait (ms); and note, detail, reply, suggest,
+ *next: words that must occur; no-note, no-reply: that must not. Values with blanks stand in quotes.
+ *In S lines and values: \xNN \r \n \\, \c at the end: no line end, \{9*ab}: "ab" nine times. <tag>:
+ *the tag of the command in hand. <secret>: what the login makes of the secret, in any form.
  *
- * Each file is played whole, byte by byte, and cut in two at every place; all must give the same. TAP.
+ * Each file is played whole, byte by byte, and cut in two at every place; all must give the same.
+ *TAP.
  */
 #include "base/file.h"
 #include "base/random.h"
@@ -28,7 +31,8 @@
 #include <stdlib.h>
 
 #define MOST_LINES 400
-#define MOST_CUTS 1024
+/* Of a file that sends more than this not every place is cut, but this many / 64. */
+#define MOST_CUTS 4096
 #define HELO "watch.example.net"
 
 enum cutting {
@@ -102,7 +106,8 @@ put_repeated(struct buf *out, struct bytes text)
 	bool ignored = false;
 
 	if (end == text.len || star > end ||
-		bytes_to_number(bytes_first(bytes_from(text, 1), star - 1), 10000000, &count) != ERR_OK) {
+		bytes_to_number(bytes_first(bytes_from(text, 1), star - 1), 10000000, &count) !=
+			ERR_OK) {
 		fprintf(stderr, "bad repetition in a transcript\n");
 		exit(1);
 	}
@@ -398,7 +403,8 @@ client_line(struct play *play, struct bytes want)
 	said = buf_bytes(&play->said);
 	end = bytes_index(said, '\n');
 	if (end == said.len || end == 0 || said.at[end - 1] != '\r') {
-		fail(play, "nothing was said for \"C: %.*s\" (%.*s)", BYTES_ARG(want), BYTES_ARG(said));
+		fail(play, "nothing was said for \"C: %.*s\" (%.*s)", BYTES_ARG(want),
+			BYTES_ARG(said));
 		return;
 	}
 	if (!line_fits(play, want, bytes_first(said, end - 1)))
@@ -480,7 +486,8 @@ want_texts(struct play *play, struct bytes key, const char *want, const struct t
 	for (size_t i = 0; i < texts->count; i++)
 		buf_put_format(&all, " / %s", texts->items[i]);
 	if (!texts_hold(texts, bytes_of(want)))
-		fail(play, "%.*s: \"%s\" is not in%s", BYTES_ARG(key), want, all.at ? all.at : " nothing");
+		fail(play, "%.*s: \"%s\" is not in%s", BYTES_ARG(key), want,
+			all.at ? all.at : " nothing");
 	buf_done(&all);
 }
 
@@ -520,8 +527,8 @@ judge_pair(struct play *play, const struct verdict *verdict, struct bytes key, c
 			fail(play, "the reply has \"%s\"", want);
 	} else if (bytes_equal(key, BYTES("detail"))) {
 		if (!bytes_contains_nocase(bytes_of(verdict->detail), bytes_of(want)))
-			fail(play, "detail \"%s\" has no \"%s\"", verdict->detail ? verdict->detail : "",
-				want);
+			fail(play, "detail \"%s\" has no \"%s\"",
+				verdict->detail ? verdict->detail : "", want);
 	} else if (bytes_equal(key, BYTES("suggest"))) {
 		char pair[128] = "none";
 
@@ -532,8 +539,8 @@ judge_pair(struct play *play, const struct verdict *verdict, struct bytes key, c
 	} else if (bytes_equal(key, BYTES("next"))) {
 		struct texts next = { 0 };
 
-		if (words_next(verdict->cause, verdict, BYTES("ann"), BYTES("ann@example.com"), &next) ==
-			ERR_OK)
+		if (words_next(verdict->cause, verdict, BYTES("ann"), BYTES("ann@example.com"),
+			    &next) == ERR_OK)
 			want_texts(play, key, want, &next);
 		texts_done(&next);
 	} else {
@@ -578,8 +585,8 @@ judge(struct play *play)
 static char *
 side_of_path(const char *path)
 {
-	return bytes_copy(strstr(path, "/imap/") || strncmp(path, "imap/", 5) == 0 ? BYTES("imap") :
-										      BYTES("smtp"));
+	return bytes_copy(strstr(path, "/imap/") || strncmp(path, "imap/", 5) == 0 ? BYTES("imap")
+										   : BYTES("smtp"));
 }
 
 static void
@@ -591,7 +598,8 @@ play_begin(struct play *play, const struct script *script)
 	char *mechanism = given(script, "mechanism", "auto");
 	char *secret = given(script, "secret", "s3cret-of-ann");
 	char *helo = given(script, "helo", HELO);
-	struct dialogue_settings settings = { .helo_name = bytes_of(helo), .version = BYTES("0.1.0") };
+	struct dialogue_settings settings = { .helo_name = bytes_of(helo),
+		.version = BYTES("0.1.0") };
 	enum side side = SIDE_SMTP;
 	bool is_well = side_from_name(bytes_of(side_word), &side) == ERR_OK;
 
@@ -637,7 +645,8 @@ play_done(struct play *play)
 	buf_done(&play->said);
 }
 
-/* Plays it once; why is "" where all was as it should be. Returns how many bytes the server sent. */
+/* Plays it once; why is "" where all was as it should be. Returns how many bytes the server sent.
+ */
 static size_t
 play_once(const struct script *script, enum cutting cutting, size_t place, char why[1024])
 {
@@ -669,8 +678,8 @@ report(const struct script *script, const char *mode, const char *why)
 	const char *name = strrchr(script->path, '/');
 
 	test_number++;
-	printf("%sok %zu - %s, %s\n", why[0] ? "not " : "", test_number, name ? name + 1 : script->path,
-		mode);
+	printf("%sok %zu - %s, %s\n", why[0] ? "not " : "", test_number,
+		name ? name + 1 : script->path, mode);
 	if (why[0]) {
 		printf("# %s: %s\n", script->path, why);
 		is_all_well = false;
@@ -692,8 +701,7 @@ play_file(const char *path)
 	if (!is_given(&script, "one_segment")) {
 		play_once(&script, CUT_BYTES, 0, why);
 		report(&script, "byte by byte", why);
-		/* Of those few that send very much not every place. */
-		step = fed / MOST_CUTS + 1;
+		step = fed > MOST_CUTS ? fed / (MOST_CUTS / 64) : 1;
 		why[0] = '\0';
 		for (size_t place = 1; place < fed && !why[0]; place += step) {
 			play_once(&script, CUT_ONCE, place, why);

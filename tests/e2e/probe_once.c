@@ -1,13 +1,15 @@
 /*
- * probe_once.c: one probe against a server, its verdict's JSON on stdout. For trials and tests; watch's leave is
- * always given.
+ * probe_once.c: one probe against a server, its verdict's JSON on stdout. For trials and tests;
+ *watch's leave is always given.
  *
  *	probe_once HOST PORT SECURITY USER SECRET-FILE SIDE [FOLDER [CA-FILE]]
  *
- * SECRET-FILE "cmd:ARG ARG" is a command, "-" none. From the environment: PROBE_STAGE_MS, PROBE_TIMEOUT_MS,
- * PROBE_RESOLVERS, PROBE_TRACE (the transcript on stderr), PROBE_NAME (tls_name), PROBE_TLS_MIN (0 to 3),
- * PROBE_FAMILY, PROBE_INSECURE, PROBE_AUTH, PROBE_TIMES (so many in a row, the last one's verdict shown), PROBE_AT_ONCE.
- * Exit status: 0 ok, 1 not ok, 2 usage, 3 void.
+ * SECRET-FILE "cmd:ARG ARG" is a command, "-" none. From the environment: PROBE_STAGE_MS,
+ *PROBE_TIMEOUT_MS, PROBE_RESOLVERS, PROBE_TRACE (the transcript on stderr), PROBE_NAME (tls_name),
+ *PROBE_TLS_MIN (0 to 3), PROBE_FAMILY, PROBE_INSECURE, PROBE_AUTH, PROBE_TIMES (so many in a row,
+ *the last one's verdict shown), PROBE_AT_ONCE,
+ * PROBE_EACH (cause/stage of each on stderr), PROBE_HELD (no leave is given). Exit status: 0 ok, 1
+ *not ok, 2 usage, 3 void.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -44,6 +46,10 @@ on_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes tran
 	(void)token;
 	run->status = verdict->is_void ? 3 : verdict->is_ok ? 0 : 1;
 	run->under_way--;
+	if (getenv("PROBE_EACH")) {
+		fprintf(stderr, "%s/%s%s\n", cause_name(verdict->cause), stage_name(verdict->stage),
+			verdict->is_void ? " void" : "");
+	}
 	if (run->left > 0) {
 		run->left--;
 		run->under_way++;
@@ -97,7 +103,8 @@ set_endpoint(struct endpoint *endpoint, int argc, char **argv)
 
 	free(endpoint->host);
 	endpoint->host = strdup(argv[1]);
-	endpoint->is_address = strchr(argv[1], ':') != NULL || strspn(argv[1], "0123456789.") == strlen(argv[1]);
+	endpoint->is_address =
+		strchr(argv[1], ':') != NULL || strspn(argv[1], "0123456789.") == strlen(argv[1]);
 	endpoint->port = (uint16_t)atoi(argv[2]);
 	free(endpoint->tls_name);
 	endpoint->tls_name = strdup(name ? name : argv[1]);
@@ -113,7 +120,8 @@ set_endpoint(struct endpoint *endpoint, int argc, char **argv)
 	if (argc > 8) {
 		endpoint->ca_file = strdup(argv[8]);
 	}
-	if (getenv("PROBE_AUTH") && mechanism_from_name(bytes_of(getenv("PROBE_AUTH")), &mechanism) != ERR_OK) {
+	if (getenv("PROBE_AUTH") &&
+		mechanism_from_name(bytes_of(getenv("PROBE_AUTH")), &mechanism) != ERR_OK) {
 		return false;
 	}
 	endpoint->mechanism = mechanism;
@@ -132,7 +140,8 @@ main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 7 || side_from_name(bytes_of(argv[6]), &side) != ERR_OK) {
-		fprintf(stderr, "usage: probe_once HOST PORT SECURITY USER SECRET-FILE SIDE [FOLDER [CA-FILE]]\n");
+		fprintf(stderr, "usage: probe_once HOST PORT SECURITY USER SECRET-FILE SIDE "
+				"[FOLDER [CA-FILE]]\n");
 		return 2;
 	}
 	run.base = event_base_new();

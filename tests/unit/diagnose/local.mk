@@ -1,1 +1,10 @@
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/diagnose/test_reply_cause \
+	tests/unit/diagnose/test_words
 
+tests_unit_diagnose_test_reply_cause_SOURCES = tests/unit/diagnose/test_reply_cause.c tests/unit/unit.h
+tests_unit_diagnose_test_reply_cause_LDADD = $(UNIT_LIBS)
+tests_unit_diagnose_test_words_SOURCES = tests/unit/diagnose/test_words.c tests/unit/unit.h
+tests_unit_diagnose_test_words_LDADD = $(UNIT_LIBS)
+endif

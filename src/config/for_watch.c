@@ -1,0 +1,54 @@
+/*
+ * for_watch.c: settings -> what watch takes. Layer: config.
+ */
+#include <stdlib.h>
+
+#include "config/settings.h"
+
+static void
+put_side(const struct mailbox_settings *mailbox, const struct mailbox_settings *before, enum side side,
+	struct watch_endpoint *out)
+{
+	if (!mailbox->sides[side])
+		return;
+	*out = (struct watch_endpoint){
+		.is_present = true,
+		.rules = mailbox->rules[side],
+		.host = mailbox->sides[side]->host,
+		.site = mailbox->sites[side],
+		.account = { mailbox->accounts[side], mailbox->account_lens[side] },
+		.is_changed = before &&
+			      (!before->sides[side] || !endpoint_equal(before->sides[side], mailbox->sides[side])),
+	};
+}
+
+enum err
+settings_for_watch(const struct settings *settings, const struct settings *before, struct watch_mailbox **mailboxes,
+	struct watch_settings *out)
+{
+	struct watch_mailbox *made = calloc(settings->mailbox_count + 1, sizeof(*made));
+
+	if (!made)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < settings->mailbox_count; i++) {
+		const struct mailbox_settings *mailbox = &settings->mailboxes[i];
+		const struct mailbox_settings *old =
+			before ? settings_find(before, bytes_of(mailbox->name)) : NULL;
+
+		made[i].name = mailbox->name;
+		made[i].address = mailbox->address;
+		made[i].is_enabled = mailbox->is_enabled;
+		made[i].labels = &mailbox->labels;
+		for (size_t side = 0; side < SIDE_COUNT; side++)
+			put_side(mailbox, old, (enum side)side, &made[i].sides[side]);
+	}
+	*mailboxes = made;
+	*out = (struct watch_settings){
+		.limits = settings->limits,
+		.mailboxes = made,
+		.mailbox_count = settings->mailbox_count,
+		.servers = settings->servers,
+		.server_count = settings->server_count,
+	};
+	return ERR_OK;
+}

@@ -1,0 +1,60 @@
+/*
+ * load.h: one load of the settings, while it is under way. Layer: config; private to the room.
+ */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "config/complaint.h"
+#include "config/files.h"
+#include "config/scope.h"
+
+/* What one entry of `servers` says. */
+struct server_scope {
+	char *host;
+	struct scope scope;
+};
+
+struct load {
+	struct complaints *complaints;
+	const struct settings_paths *paths;
+	struct source **sources; /* in the order in which they are read; all live to the end of the load */
+	size_t source_count;
+	size_t bytes; /* of all texts */
+	struct scope root;
+	struct scope daemon;
+	struct scope defaults;
+	struct scope limits;
+	struct scope alerts;
+	struct server_scope **servers; /* sorted by host once all are read */
+	size_t server_count;
+	struct settings *settings;
+	bool is_out_of_memory;
+};
+
+/* at: where; NULL: no place is known. path: the setting's, or NULL. "what is wrong; what would be right" */
+void load_fault(struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+void load_warning(struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+struct place load_place(const config_setting_t *at);
+/* strdup() that notes where the allocator said no; NULL for NULL. */
+char *load_copy(struct load *load, const char *text);
+
+/* files.c: reads all files into load->sources; what cannot be read or parsed is told. */
+void load_files(struct load *load);
+void load_files_end(struct load *load);
+const char *load_main_file(const struct load *load);
+/* mailboxes.c: the entries of one file's lists. */
+void load_servers(struct load *load, const config_setting_t *list);
+void load_mailboxes(struct load *load, const config_setting_t *list);
+/* NULL: none. */
+const struct scope *load_server_scope(const struct load *load, const char *host);
+/* Sorts and finds doubles, once all files are read. */
+void load_servers_end(struct load *load);
+void load_mailboxes_end(struct load *load);
+/* warnings.c: what is sound by itself and may be a mistake. */
+void warn_of_setting(struct load *load, enum setting setting, const struct slot *slot, const char *path);
+void warn_of_endpoint(struct load *load, const struct endpoint *endpoint, const config_setting_t *at,
+	const struct scopes *scopes, const char *path);
+
+#endif

@@ -1,0 +1,540 @@
+/*
+ * mailboxes.c: entries of `servers` and `mailboxes` -> scopes and endpoints. Layer: config.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/host.h"
+#include "config/load.h"
+#include "facts/mailbox.h"
+
+/* A mailbox that is being made. */
+struct entry {
+	struct load *load;
+	const config_setting_t *at;
+	char path[128];
+	struct scope mailbox;
+	struct scope sides[SIDE_COUNT];
+	const config_setting_t *groups[SIDE_COUNT]; /* NULL: no such side */
+	char side_paths[SIDE_COUNT][136];
+};
+
+static const enum setting secret_settings[] = {
+	SETTING_PASSWORD,
+	SETTING_PASSWORD_FILE,
+	SETTING_PASSWORD_COMMAND,
+	SETTING_PASSWORD_CREDENTIAL,
+};
+
+static bool
+is_given(const config_setting_t *group, enum setting setting)
+{
+	return config_setting_get_member(group, setting_rows[setting].name) != NULL;
+}
+
+/* ---- servers */
+
+static void
+name_entry(const config_setting_t *at, const char *list, enum setting by, int index, char *path, size_t size)
+{
+	const char *name = NULL;
+
+	if (config_setting_is_group(at))
+		config_setting_lookup_string(at, setting_rows[by].name, &name);
+	if (name && name[0] != '\0')
+		snprintf(path, size, "%s.%.64s", list, name);
+	else
+		snprintf(path, size, "%s[%d]", list, index);
+}
+
+static void
+load_server(struct load *load, const config_setting_t *at, const char *path)
+{
+	struct server_scope **grown, *server;
+	struct buf host = { 0 };
+	struct fault why;
+	bool is_address;
+
+	server = calloc(1, sizeof(*server));
+	grown = reallocarray(load->servers, load->server_count + 1, sizeof(*grown));
+	if (grown)
+		load->servers = grown;
+	if (!server || !grown)
+		goto no_memory;
+	parse_group(load, at, IN_SERVERS, path, &server->scope);
+	if (!is_given(at, SETTING_HOST))
+		load_fault(load, at, path, "%s: no host; write host = \"imap.example.com\"", path);
+	if (!server->scope.slots[SETTING_HOST].at) {
+		free(server);
+		return;
+	}
+	if (host_put(&host, bytes_of(server->scope.slots[SETTING_HOST].text), &is_address, &why) != ERR_OK)
+		goto no_memory;
+	server->host = buf_take(&host);
+	if (!server->host)
+		goto no_memory;
+	load->servers[load->server_count++] = server;
+	return;
+no_memory:
+	buf_done(&host);
+	free(server);
+	load->is_out_of_memory = true;
+}
+
+void
+load_servers(struct load *load, const config_setting_t *list)
+{
+	for (int i = 0; i < config_setting_length(list) && !load->is_out_of_memory; i++) {
+		const config_setting_t *at = config_setting_get_elem(list, (unsigned)i);
+		char path[128];
+
+		name_entry(at, "servers", SETTING_HOST, i, path, sizeof(path));
+		if (config_setting_is_group(at))
+			load_server(load, at, path);
+		else
+			load_fault(load, at, path, "%s: no group; write { host = \"imap.example.com\"; … }", path);
+	}
+}
+
+static int
+compare_servers(const void *a, const void *b)
+{
+	const struct server_scope *one = *(struct server_scope *const *)a;
+	const struct server_scope *other = *(struct server_scope *const *)b;
+
+	return strcmp(one->host, other->host);
+}
+
+void
+load_servers_end(struct load *load)
+{
+	struct server_scope **sorted = load->servers;
+	size_t count = load->server_count;
+
+	if (count > 1) /* glibc's is a merge sort: what came first stays in front */
+		qsort(sorted, count, sizeof(*sorted), compare_servers);
+	for (size_t i = 1; i < count; i++) {
+		const config_setting_t *at = sorted[i]->scope.slots[SETTING_HOST].at;
+		struct place first = load_place(sorted[i - 1]->scope.slots[SETTING_HOST].at);
+
+		if (strcmp(sorted[i - 1]->host, sorted[i]->host) == 0)
+			load_fault(load, at, "servers",
+				"servers: %s stands at %s:%d too; write one entry for each host", sorted[i]->host,
+				first.file, first.line);
+	}
+}
+
+const struct scope *
+load_server_scope(const struct load *load, const char *host)
+{
+	size_t low = 0, high = load->server_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(host, load->servers[middle]->host);
+
+		if (order == 0)
+			return &load->servers[middle]->scope;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* ---- labels */
+
+static bool
+set_label(struct labels *labels, const config_setting_t *at)
+{
+	const char *name = config_setting_name(at), *value = config_setting_get_string(at);
+	size_t i = 0;
+
+	while (i < labels->count && strcmp(labels->items[i].name, name) != 0)
+		i++;
+	if (i == MOST_LABELS)
+		return false;
+	if (i == labels->count) {
+		labels->items[i].name = strdup(name);
+		labels->items[i].value = NULL;
+		labels->count++;
+	}
+	free(labels->items[i].value);
+	labels->items[i].value = strdup(value);
+	return true;
+}
+
+/* Those of defaults, then the mailbox's own; the same name is set anew. */
+static void
+join_labels(struct entry *entry, struct labels *labels)
+{
+	const struct scope *scopes[] = { &entry->load->defaults, &entry->mailbox };
+
+	for (size_t i = 0; i < COUNT_OF(scopes); i++) {
+		for (size_t k = 0; k < scopes[i]->labels_count; k++) {
+			const config_setting_t *group = scopes[i]->labels[k];
+
+			for (int n = 0; n < config_setting_length(group); n++) {
+				if (set_label(labels, config_setting_get_elem(group, (unsigned)n)))
+					continue;
+				load_fault(entry->load, entry->at, entry->path,
+					"%s: more than %d labels with those of defaults; write fewer", entry->path,
+					MOST_LABELS);
+				return;
+			}
+		}
+	}
+	for (size_t i = 0; i < labels->count; i++) {
+		if (!labels->items[i].name || !labels->items[i].value)
+			entry->load->is_out_of_memory = true;
+	}
+}
+
+/* ---- endpoints */
+
+static size_t
+count_secrets(const config_setting_t *group, const char *names[2])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; group && i < COUNT_OF(secret_settings); i++) {
+		if (!is_given(group, secret_settings[i]))
+			continue;
+		if (count < 2)
+			names[count] = setting_rows[secret_settings[i]].name;
+		count++;
+	}
+	return count;
+}
+
+static char **
+copy_arguments(struct load *load, const config_setting_t *at)
+{
+	size_t count = (size_t)config_setting_length(at);
+	char **argv = calloc(count + 1, sizeof(*argv));
+
+	if (!argv)
+		load->is_out_of_memory = true;
+	for (size_t i = 0; argv && i < count; i++)
+		argv[i] = load_copy(load, config_setting_get_string_elem(at, (int)i));
+	return argv;
+}
+
+/* Of the scope of the side that gives it. */
+static void
+take_secret(struct load *load, const struct scope *scope, struct secret_source *out)
+{
+	const struct slot *slots = scope->slots;
+
+	if (slots[SETTING_PASSWORD].at) {
+		if (secret_new(bytes_of(slots[SETTING_PASSWORD].text), &out->value) != ERR_OK)
+			load->is_out_of_memory = true; /* its form was judged */
+		out->kind = SECRET_VALUE;
+	} else if (slots[SETTING_PASSWORD_FILE].at) {
+		out->path = load_copy(load, slots[SETTING_PASSWORD_FILE].text);
+		out->kind = SECRET_FILE;
+	} else if (slots[SETTING_PASSWORD_COMMAND].at) {
+		out->argv = copy_arguments(load, slots[SETTING_PASSWORD_COMMAND].at);
+		out->kind = SECRET_COMMAND;
+	} else if (slots[SETTING_PASSWORD_CREDENTIAL].at) {
+		out->path = load_copy(load, slots[SETTING_PASSWORD_CREDENTIAL].text);
+		out->kind = SECRET_CREDENTIAL;
+	}
+}
+
+/* Exactly one, its own or the other side's. */
+static void
+find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
+{
+	enum side other = side == SIDE_SMTP ? SIDE_IMAP : SIDE_SMTP;
+	const char *names[2];
+	const char *path = entry->side_paths[side];
+	size_t own = count_secrets(entry->groups[side], names);
+
+	if (own > 1)
+		load_fault(entry->load, entry->groups[side], path, "%s: both %s and %s; write one of them", path, names[0],
+			names[1]);
+	if (endpoint->mechanism == MECHANISM_NONE)
+		return;
+	if (own > 0)
+		take_secret(entry->load, &entry->sides[side], &endpoint->secret);
+	else if (count_secrets(entry->groups[other], names) > 0)
+		take_secret(entry->load, &entry->sides[other], &endpoint->secret);
+	else if (entry->groups[side] && is_given(entry->groups[side], SETTING_OAUTH))
+		return; /* told as not built */
+	else
+		load_fault(entry->load, entry->groups[side], path,
+			"%s: no secret; write password_file = \"/…\" (or password, password_command, "
+			"password_credential), here or on the other side, or auth = \"none\"",
+			path);
+}
+
+static void
+find_username(struct entry *entry, enum side side, struct endpoint *endpoint)
+{
+	enum side other = side == SIDE_SMTP ? SIDE_IMAP : SIDE_SMTP;
+	const char *name = entry->sides[side].slots[SETTING_USERNAME].text;
+
+	if (!name)
+		name = entry->sides[other].slots[SETTING_USERNAME].text;
+	if (!name)
+		name = entry->mailbox.slots[SETTING_ADDRESS].text;
+	endpoint->username = load_copy(entry->load, name);
+	if (name || endpoint->mechanism == MECHANISM_NONE || is_given(entry->at, SETTING_ADDRESS) ||
+		is_given(entry->groups[side], SETTING_USERNAME) ||
+		(entry->groups[other] && is_given(entry->groups[other], SETTING_USERNAME)))
+		return;
+	load_fault(entry->load, entry->groups[side], entry->side_paths[side],
+		"%s: no user name; write username = \"…\", or the mailbox's address", entry->side_paths[side]);
+}
+
+/* contract 3: port by security, security by port. */
+static void
+find_port(const struct scope *own, struct endpoint *endpoint)
+{
+	const struct slot *port = &own->slots[SETTING_PORT], *security = &own->slots[SETTING_SECURITY];
+
+	if (security->at)
+		endpoint->security = (enum security)security->number;
+	else
+		endpoint->security = port->at ? security_of_port((uint16_t)port->number) : SECURITY_TLS;
+	endpoint->port = port->at ? (uint16_t)port->number : port_of_security(endpoint->side, endpoint->security);
+}
+
+static void
+find_rules(struct entry *entry, enum side side, const struct scopes *scopes, struct watch_rules *rules)
+{
+	const struct slot *most = scopes_find(scopes, SETTING_RETRY_MAX);
+	struct buf words = { 0 };
+
+	rules->interval_us = scopes_number(scopes, SETTING_INTERVAL);
+	rules->retry_interval_us = scopes_number(scopes, SETTING_RETRY_INTERVAL);
+	rules->retry_max_us = most ? most->number : rules->interval_us;
+	rules->confirm = (unsigned)scopes_number(scopes, SETTING_CONFIRM);
+	rules->recover = (unsigned)scopes_number(scopes, SETTING_RECOVER);
+	if (rules->retry_interval_us > rules->interval_us)
+		rules->retry_interval_us = rules->interval_us;
+	if (rules->retry_max_us > rules->interval_us)
+		rules->retry_max_us = rules->interval_us;
+	if (rules->retry_max_us >= rules->retry_interval_us)
+		return;
+	duration_put(&words, rules->retry_max_us);
+	buf_put_string(&words, ") is below retry_interval (");
+	duration_put(&words, rules->retry_interval_us);
+	load_fault(entry->load, most ? most->at : entry->groups[side], entry->side_paths[side],
+		"%s: retry_max (%s); write a larger retry_max, or a smaller retry_interval", entry->side_paths[side],
+		words.at ? words.at : "");
+	buf_done(&words);
+}
+
+static void
+find_tls(struct load *load, const struct scopes *scopes, struct endpoint *endpoint)
+{
+	const char *name = scopes_text(scopes, SETTING_TLS_NAME);
+	struct buf host = { 0 };
+	struct fault why;
+	bool is_address;
+
+	endpoint->tls_min = (enum tls_version)scopes_number(scopes, SETTING_TLS_MIN);
+	endpoint->ca_file = load_copy(load, scopes_text(scopes, SETTING_CA_FILE));
+	if (!name)
+		endpoint->tls_name = load_copy(load, endpoint->host);
+	else if (host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK)
+		endpoint->tls_name = buf_take(&host);
+	if (!endpoint->tls_name && endpoint->host)
+		load->is_out_of_memory = true;
+	buf_done(&host);
+}
+
+/* host, which chooses the scope of servers, is first. */
+static void
+find_host(struct entry *entry, enum side side, struct endpoint *endpoint)
+{
+	const char *text = entry->sides[side].slots[SETTING_HOST].text;
+	struct buf host = { 0 };
+	struct fault why;
+
+	if (!is_given(entry->groups[side], SETTING_HOST))
+		load_fault(entry->load, entry->groups[side], entry->side_paths[side],
+			"%s: no host; write host = \"%s.example.com\"", entry->side_paths[side], side_name(side));
+	if (!text)
+		return;
+	if (host_put(&host, bytes_of(text), &endpoint->is_address, &why) == ERR_OK)
+		endpoint->host = buf_take(&host);
+	if (!endpoint->host)
+		entry->load->is_out_of_memory = true;
+	buf_done(&host);
+}
+
+static void
+find_account(struct load *load, const struct endpoint *endpoint, struct mailbox_settings *out)
+{
+	struct buf site = { 0 }, account = { 0 };
+	enum side side = endpoint->side;
+
+	if (site_of_host(bytes_of(endpoint->host), &site) == ERR_OK)
+		out->sites[side] = buf_take(&site);
+	if (!out->sites[side])
+		load->is_out_of_memory = true;
+	if (endpoint->mechanism != MECHANISM_NONE && endpoint->username) {
+		if (account_key(bytes_of(endpoint->username), bytes_of(endpoint->host), &account) == ERR_OK) {
+			out->account_lens[side] = account.len;
+			out->accounts[side] = buf_take(&account);
+		}
+		if (!out->accounts[side])
+			load->is_out_of_memory = true;
+	}
+	buf_done(&site);
+	buf_done(&account);
+}
+
+static const enum mechanism mechanisms[] = { MECHANISM_AUTO, MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_NONE };
+
+static void
+make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
+{
+	struct load *load = entry->load;
+	struct endpoint *endpoint = endpoint_new(side);
+	struct scopes scopes = { { &entry->sides[side], &entry->mailbox, NULL, &load->defaults } };
+
+	out->sides[side] = endpoint;
+	if (!endpoint) {
+		load->is_out_of_memory = true;
+		return;
+	}
+	find_host(entry, side, endpoint);
+	if (endpoint->host)
+		scopes.nearest[2] = load_server_scope(load, endpoint->host);
+	find_port(&entry->sides[side], endpoint);
+	endpoint->mechanism = mechanisms[scopes_number(&scopes, SETTING_AUTH)];
+	endpoint->insecure_auth = scopes_number(&scopes, SETTING_INSECURE_AUTH);
+	endpoint->family = (enum family)scopes_number(&scopes, SETTING_FAMILY);
+	endpoint->timeout_us = scopes_number(&scopes, SETTING_TIMEOUT);
+	endpoint->stage_timeout_us = scopes_number(&scopes, SETTING_STAGE_TIMEOUT);
+	if (side == SIDE_IMAP) {
+		const char *folder = scopes_text(&scopes, SETTING_FOLDER);
+
+		endpoint->folder = load_copy(load, folder ? folder : setting_rows[SETTING_FOLDER].fallback);
+		endpoint->is_select = scopes_number(&scopes, SETTING_SELECT) == 1;
+	}
+	find_tls(load, &scopes, endpoint);
+	find_username(entry, side, endpoint);
+	find_secret(entry, side, endpoint);
+	find_rules(entry, side, &scopes, &out->rules[side]);
+	if (endpoint->host)
+		find_account(load, endpoint, out);
+	warn_of_endpoint(load, endpoint, entry->groups[side], &scopes, entry->side_paths[side]);
+}
+
+/* ---- mailboxes */
+
+static struct mailbox_settings *
+add_mailbox(struct load *load)
+{
+	struct settings *settings = load->settings;
+	size_t count = settings->mailbox_count;
+
+	if ((count & (count - 1)) == 0) {
+		struct mailbox_settings *grown =
+			reallocarray(settings->mailboxes, count ? count * 2 : 1, sizeof(*grown));
+
+		if (!grown) {
+			load->is_out_of_memory = true;
+			return NULL;
+		}
+		settings->mailboxes = grown;
+	}
+	settings->mailboxes[count] = (struct mailbox_settings){ 0 };
+	settings->mailbox_count++;
+	return &settings->mailboxes[count];
+}
+
+static void
+parse_sides(struct entry *entry)
+{
+	static const enum setting groups[SIDE_COUNT] = { SETTING_SMTP, SETTING_IMAP };
+	static const enum scope_mark marks[SIDE_COUNT] = { IN_SMTP, IN_IMAP };
+
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		snprintf(entry->side_paths[side], sizeof(entry->side_paths[side]), "%s.%s", entry->path,
+			side_name((enum side)side));
+		entry->groups[side] = entry->mailbox.slots[groups[side]].at;
+		if (entry->groups[side])
+			parse_group(entry->load, entry->groups[side], marks[side], entry->side_paths[side],
+				&entry->sides[side]);
+	}
+}
+
+static void
+load_mailbox(struct load *load, const config_setting_t *at, int index)
+{
+	struct entry entry = { .load = load, .at = at };
+	const struct slot *enabled = &entry.mailbox.slots[SETTING_ENABLED];
+	struct mailbox_settings *out;
+	struct place place = load_place(at);
+
+	name_entry(at, "mailboxes", SETTING_NAME, index, entry.path, sizeof(entry.path));
+	if (!config_setting_is_group(at)) {
+		load_fault(load, at, entry.path, "%s: no group; write { name = \"…\"; smtp = { … }; imap = { … }; }",
+			entry.path);
+		return;
+	}
+	parse_group(load, at, IN_MAILBOX, entry.path, &entry.mailbox);
+	parse_sides(&entry);
+	if (!is_given(at, SETTING_NAME))
+		load_fault(load, at, entry.path, "%s: no name; write name = \"…\"", entry.path);
+	if (!is_given(at, SETTING_SMTP) && !is_given(at, SETTING_IMAP))
+		load_fault(load, at, entry.path,
+			"%s: neither smtp nor imap; write at least one, as imap = { host = \"imap.example.com\"; };",
+			entry.path);
+	out = add_mailbox(load);
+	if (!out)
+		return;
+	out->name = load_copy(load, entry.mailbox.slots[SETTING_NAME].text);
+	out->address = load_copy(load, entry.mailbox.slots[SETTING_ADDRESS].text);
+	out->is_enabled = enabled->at ? enabled->number : true;
+	out->file = load_copy(load, place.file);
+	out->line = place.line;
+	join_labels(&entry, &out->labels);
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		if (entry.groups[side])
+			make_endpoint(&entry, (enum side)side, out);
+	}
+}
+
+void
+load_mailboxes(struct load *load, const config_setting_t *list)
+{
+	for (int i = 0; i < config_setting_length(list) && !load->is_out_of_memory; i++)
+		load_mailbox(load, config_setting_get_elem(list, (unsigned)i), i);
+}
+
+static int
+compare_mailboxes(const void *a, const void *b)
+{
+	const struct mailbox_settings *one = a, *other = b;
+
+	if (!one->name || !other->name)
+		return !one->name - !other->name;
+	return strcmp(one->name, other->name);
+}
+
+void
+load_mailboxes_end(struct load *load)
+{
+	struct settings *settings = load->settings;
+
+	/* glibc's is a merge sort (up to a quarter of the memory): what came first stays in front. */
+	if (settings->mailbox_count > 1)
+		qsort(settings->mailboxes, settings->mailbox_count, sizeof(*settings->mailboxes), compare_mailboxes);
+	for (size_t i = 1; i < settings->mailbox_count; i++) {
+		const struct mailbox_settings *first = &settings->mailboxes[i - 1];
+		const struct mailbox_settings *second = &settings->mailboxes[i];
+
+		if (first->name && second->name && strcmp(first->name, second->name) == 0)
+			complaint_note(load->complaints, false, (struct place){ second->file, second->line },
+				"mailboxes", "mailboxes.%s: this name stands at %s:%d too; give each mailbox a name of its own",
+				second->name, first->file, first->line);
+	}
+}

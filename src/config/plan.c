@@ -1,0 +1,277 @@
+/*
+ * plan.c: what the settings come to: logins a day, probes a minute, intervals that result, memory. Layer: config.
+ */
+#include <stdlib.h>
+
+#include "config/settings.h"
+
+#define MOST_LISTED ((size_t)40)
+/* As watch/server.c: the window in which no more logins than the budget are made, with its slack. */
+#define STRETCH_WINDOW_S 61.0
+/* design.md 4, seen: the program at rest, a mailbox, a probe in its handshake. */
+#define BASE_KIB 12288
+#define MAILBOX_KIB 3
+#define PROBE_KIB 44
+
+struct server_plan {
+	const char *host;
+	unsigned logins_per_minute; /* the budget */
+	unsigned connections;
+	size_t endpoints;
+	double probes; /* per minute, as set */
+	double logins; /* of these */
+	double stretch; /* 1: none */
+};
+
+struct plan {
+	const struct settings *settings;
+	struct server_plan *servers; /* sorted by host */
+	size_t server_count;
+};
+
+static int
+compare_hosts(const void *a, const void *b)
+{
+	return strcmp(((const struct server_plan *)a)->host, ((const struct server_plan *)b)->host);
+}
+
+static struct server_plan *
+find_server(const struct plan *plan, const char *host)
+{
+	struct server_plan key = { .host = host };
+
+	return bsearch(&key, plan->servers, plan->server_count, sizeof(key), compare_hosts);
+}
+
+static double
+per_minute(const struct mailbox_settings *mailbox, size_t side)
+{
+	return (double)US_PER_M / (double)mailbox->rules[side].interval_us;
+}
+
+/* One row for each host that endpoints name. */
+static void
+collect_hosts(struct plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->settings->mailbox_count; i++) {
+		for (size_t side = 0; side < SIDE_COUNT; side++) {
+			if (plan->settings->mailboxes[i].sides[side])
+				plan->servers[count++].host = plan->settings->mailboxes[i].sides[side]->host;
+		}
+	}
+	if (count > 1)
+		qsort(plan->servers, count, sizeof(*plan->servers), compare_hosts);
+	for (size_t i = 0; i < count; i++) {
+		if (plan->server_count == 0 ||
+			strcmp(plan->servers[plan->server_count - 1].host, plan->servers[i].host) != 0)
+			plan->servers[plan->server_count++] = (struct server_plan){
+				.host = plan->servers[i].host,
+				.logins_per_minute = plan->settings->limits.logins_per_minute,
+				.connections = plan->settings->limits.connections,
+				.stretch = 1,
+			};
+	}
+}
+
+static void
+add_load(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->settings->server_count; i++) {
+		struct server_plan *server = find_server(plan, plan->settings->servers[i].host);
+
+		if (!server)
+			continue;
+		server->logins_per_minute = plan->settings->servers[i].logins_per_minute;
+		server->connections = plan->settings->servers[i].connections;
+	}
+	for (size_t i = 0; i < plan->settings->mailbox_count; i++) {
+		const struct mailbox_settings *mailbox = &plan->settings->mailboxes[i];
+
+		for (size_t side = 0; mailbox->is_enabled && side < SIDE_COUNT; side++) {
+			struct server_plan *server;
+
+			if (!mailbox->sides[side])
+				continue;
+			server = find_server(plan, mailbox->sides[side]->host);
+			server->endpoints++;
+			server->probes += per_minute(mailbox, side);
+			if (mailbox->accounts[side])
+				server->logins += per_minute(mailbox, side);
+		}
+	}
+	for (size_t i = 0; i < plan->server_count; i++) {
+		struct server_plan *server = &plan->servers[i];
+		double stretch = server->logins / 60 * STRETCH_WINDOW_S / server->logins_per_minute;
+
+		server->stretch = stretch > 1 ? stretch : 1;
+	}
+}
+
+/* Whole seconds: a plan is no clock. */
+static void
+put_interval(struct buf *out, double us)
+{
+	int64_t whole = (int64_t)us;
+
+	duration_put(out, whole < US_PER_M ? whole / US_PER_MS * US_PER_MS : whole / US_PER_S * US_PER_S);
+}
+
+static void
+put_server(struct buf *out, const struct server_plan *server)
+{
+	buf_put_format(out, "  %s: %zu endpoint%s, %.1f probes a minute, %.1f logins a minute of %u", server->host,
+		server->endpoints, server->endpoints == 1 ? "" : "s", server->probes / server->stretch,
+		server->logins / server->stretch, server->logins_per_minute);
+	if (server->stretch > 1)
+		buf_put_format(out, "; intervals stretched %.2f times by logins_per_minute", server->stretch);
+	buf_put_byte(out, '\n');
+}
+
+static void
+put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings *mailbox, enum side side)
+{
+	const struct endpoint *endpoint = mailbox->sides[side];
+	double stretch = find_server(plan, endpoint->host)->stretch;
+	double interval_us = (double)mailbox->rules[side].interval_us * stretch;
+
+	buf_put_format(out, "%s %s:%u %s every ", side_name(side), endpoint->host, endpoint->port,
+		security_name(endpoint->security));
+	put_interval(out, (double)mailbox->rules[side].interval_us);
+	if (stretch > 1) {
+		buf_put_string(out, ", stretched to ");
+		put_interval(out, interval_us);
+	}
+	if (mailbox->accounts[side])
+		buf_put_format(out, ", %.0f logins a day", (double)US_PER_D / interval_us);
+	else
+		buf_put_string(out, ", no logins");
+}
+
+static void
+put_mailbox(struct buf *out, const struct plan *plan, const struct mailbox_settings *mailbox)
+{
+	const char *between = "";
+
+	buf_put_format(out, "  %s: ", mailbox->name);
+	if (!mailbox->is_enabled)
+		buf_put_string(out, "paused (enabled = false); ");
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		if (!mailbox->sides[side])
+			continue;
+		buf_put_string(out, between);
+		put_side(out, plan, mailbox, (enum side)side);
+		between = "; ";
+	}
+	buf_put_byte(out, '\n');
+}
+
+static int
+compare_load(const void *a, const void *b)
+{
+	const struct server_plan *one = *(struct server_plan *const *)a, *other = *(struct server_plan *const *)b;
+
+	if (one->stretch != other->stretch)
+		return one->stretch < other->stretch ? 1 : -1;
+	if (one->probes != other->probes)
+		return one->probes < other->probes ? 1 : -1;
+	return strcmp(one->host, other->host);
+}
+
+/* The most stretched and busiest first. */
+static void
+put_servers(struct buf *out, const struct plan *plan)
+{
+	struct server_plan **order = calloc(plan->server_count + 1, sizeof(*order));
+	size_t listed = plan->server_count < MOST_LISTED ? plan->server_count : MOST_LISTED;
+	size_t stretched = 0;
+	double probes = 0;
+
+	if (!order) {
+		out->is_failed = true;
+		return;
+	}
+	for (size_t i = 0; i < plan->server_count; i++)
+		order[i] = &plan->servers[i];
+	qsort(order, plan->server_count, sizeof(*order), compare_load);
+	buf_put_format(out, "servers:\n");
+	for (size_t i = 0; i < listed; i++) {
+		if (order[i]->endpoints > 0)
+			put_server(out, order[i]);
+	}
+	for (size_t i = listed; i < plan->server_count; i++) {
+		probes += order[i]->probes / order[i]->stretch;
+		stretched += order[i]->stretch > 1;
+	}
+	if (listed < plan->server_count)
+		buf_put_format(out, "  and %zu more: %.1f probes a minute, %zu of them stretched\n",
+			plan->server_count - listed, probes, stretched);
+	free(order);
+}
+
+static void
+put_mailboxes(struct buf *out, const struct plan *plan)
+{
+	size_t count = plan->settings->mailbox_count, listed = count < MOST_LISTED ? count : MOST_LISTED;
+	double logins[SIDE_COUNT] = { 0 };
+
+	buf_put_format(out, "mailboxes:\n");
+	for (size_t i = 0; i < listed; i++)
+		put_mailbox(out, plan, &plan->settings->mailboxes[i]);
+	for (size_t i = listed; i < count; i++) {
+		const struct mailbox_settings *mailbox = &plan->settings->mailboxes[i];
+
+		for (size_t side = 0; mailbox->is_enabled && side < SIDE_COUNT; side++) {
+			if (mailbox->accounts[side])
+				logins[side] += per_minute(mailbox, side) * 1440 /
+						find_server(plan, mailbox->sides[side]->host)->stretch;
+		}
+	}
+	if (listed < count)
+		buf_put_format(out, "  and %zu more: %.0f logins a day by smtp, %.0f by imap\n", count - listed,
+			logins[SIDE_SMTP], logins[SIDE_IMAP]);
+}
+
+/* Probes at a time: as many as begin within ten seconds, a slow probe's time, and never more than in_flight. */
+static void
+put_memory(struct buf *out, const struct plan *plan)
+{
+	const struct settings *settings = plan->settings;
+	double probes = 0, at_once;
+
+	for (size_t i = 0; i < plan->server_count; i++)
+		probes += plan->servers[i].probes / plan->servers[i].stretch;
+	at_once = probes / 6 + 1;
+	if (at_once > settings->limits.in_flight)
+		at_once = settings->limits.in_flight;
+	buf_put_format(out, "in all: %.1f probes a minute; memory about %.0f MiB\n", probes,
+		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once) / 1024 + 0.5);
+}
+
+void
+settings_put_plan(struct buf *out, const struct settings *settings)
+{
+	struct plan plan = { .settings = settings };
+	size_t enabled = 0;
+
+	for (size_t i = 0; i < settings->mailbox_count; i++)
+		enabled += settings->mailboxes[i].is_enabled;
+	buf_put_format(out, "%zu mailbox%s", settings->mailbox_count, settings->mailbox_count == 1 ? "" : "es");
+	if (enabled < settings->mailbox_count)
+		buf_put_format(out, ", %zu of them paused", settings->mailbox_count - enabled);
+	buf_put_byte(out, '\n');
+	if (settings->mailbox_count == 0)
+		return;
+	plan.servers = calloc(settings->mailbox_count * SIDE_COUNT, sizeof(*plan.servers));
+	if (!plan.servers) {
+		out->is_failed = true;
+		return;
+	}
+	collect_hosts(&plan);
+	add_load(&plan);
+	put_servers(out, &plan);
+	put_mailboxes(out, &plan);
+	put_memory(out, &plan);
+	free(plan.servers);
+}

@@ -1,0 +1,94 @@
+/*
+ * main.c: mboxwatchctl: one command, one exit status (contract 4). Layer: ctl.
+ */
+#include "ctl/ctl.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#else
+#define PACKAGE_VERSION "0"
+#endif
+#ifndef RUNSTATEDIR
+#define RUNSTATEDIR "/run"
+#endif
+
+static const char *
+socket_path(const struct invocation *invocation)
+{
+	const char *told = getenv("MBOXWATCH_SOCKET");
+
+	if (invocation->options[OPTION_SOCKET])
+		return invocation->options[OPTION_SOCKET];
+	return told && *told ? told : RUNSTATEDIR "/mboxwatch/status.sock";
+}
+
+static enum exit_status
+run(struct invocation *invocation, struct out *out)
+{
+	enum exit_status status;
+
+	invocation->out = out;
+	if (invocation->options[OPTION_HELP]) {
+		grammar_put_help(&out->pending, invocation->command);
+		return EXIT_FINE;
+	}
+	if (invocation->options[OPTION_VERSION]) {
+		out_say(out, "mboxwatchctl " PACKAGE_VERSION "\n");
+		return EXIT_FINE;
+	}
+	invocation->client = client_new(socket_path(invocation));
+	if (!invocation->client) {
+		complain("out of memory");
+		return EXIT_REFUSED;
+	}
+	status = invocation->command->run(invocation);
+	client_free(invocation->client);
+	return status;
+}
+
+enum exit_status
+command_version(const struct invocation *invocation)
+{
+	struct answer answer = { 0 };
+	json_t *document = NULL;
+	struct buf when = { 0 };
+
+	if (!invocation->options[OPTION_JSON])
+		out_say(invocation->out, "mboxwatchctl " PACKAGE_VERSION "\n");
+	(void)out_flush(invocation->out);
+	if (client_json(invocation->client, &(struct call){ .path = "/v1/status?limit=0" }, &answer,
+		    &document) == EXIT_FINE &&
+		!print_json(invocation, &answer)) {
+		put_when(&when, member_time(document, "started"));
+		out_say(invocation->out, "mboxwatchd ");
+		out_outside(invocation->out, member_text(document, "version"));
+		out_say(invocation->out, ", running since %s\n", when.at ? when.at : "-");
+	}
+	buf_done(&when);
+	json_decref(document);
+	answer_done(&answer);
+	return EXIT_FINE; /* of this program it was said */
+}
+
+int
+main(int argc, char **argv)
+{
+	struct invocation invocation;
+	enum exit_status status;
+	struct out out;
+
+	setlocale(LC_CTYPE, "");  /* for the sign of a cut alone; numbers keep their point */
+	signal(SIGPIPE, SIG_IGN); /* seen by write(); `| head -1` is no fault */
+	status = grammar_read(argc, argv, &invocation);
+	if (status != EXIT_FINE)
+		return status;
+	out_start(&out, STDOUT_FILENO);
+	status = run(&invocation, &out);
+	out_done(&out);
+	return status;
+}

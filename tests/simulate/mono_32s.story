@@ -1,0 +1,4 @@
+# H7-06: monotonic time crosses 2^32s: no gap, no burst
+world  seed=35 mailboxes=100 servers=10 mono=2^32s-30m
+10:30  end
+expect state=0 ; gap <= 5m1s ; probes <= 30 in 10s

@@ -1,0 +1,25 @@
+/*
+ * responder.h: a DNS server on loopback, in a thread, that answers from a table. For test_resolve.c
+ * and test_connect.c.
+ */
+#ifndef TESTS_RESPONDER_H
+#define TESTS_RESPONDER_H
+
+#include <stddef.h>
+
+struct responder_row {
+	const char *name;
+	int type;	       /* 1: A, 28: AAAA, 0: both */
+	int code;	       /* RCODE; -1: silence */
+	const char *addresses; /* "192.0.2.1 192.0.2.2"; NULL: none */
+	const char *alias;     /* a CNAME record to this name as well */
+};
+
+struct responder;
+
+/* rows end in a NULL name; a name that is not there is NXDOMAIN. Port in *port. */
+struct responder *responder_start(const struct responder_row *rows, int *port);
+size_t responder_queries(struct responder *responder);
+void responder_stop(struct responder *responder);
+
+#endif
