@@ -29,10 +29,10 @@ PYTHON_TESTS = \
 	tests/e2e/test_thread.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \
-	tests/hostile/test_tls.py
+	tests/hostile/test_tls.py \
+	tests/system/check_catalog.py
 
 SYSTEM_TESTS = \
-	tests/system/check_catalog.py \
 	tests/system/test_realservers.py \
 	tests/system/test_systemd.py \
 	tests/system/test_try.py
@@ -64,4 +64,5 @@ EXTRA_DIST += \
 	tests/mailhost/certs.py \
 	tests/mailhost/mailhost.py \
 	tests/system/realhost.py \
+	tests/system/tap.py \
 	tests/system/systemd-sandbox

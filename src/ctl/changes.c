@@ -229,11 +229,10 @@ change_one(const struct invocation *invocation, const char *name, const char *ve
 	url_put(&path, bytes_of(name));
 	buf_put_format(&path, "/%s", verb);
 	status = client_json(invocation->client,
-		&(struct call){ .path = path.at, .body = body->at }, &answer, &mailbox);
+		&(struct call){ .path = path.at, .body = body->at, .about = name }, &answer,
+		&mailbox);
 	if (status == EXIT_FINE && !print_json(invocation, &answer))
 		say_changed(invocation->out, mailbox, done);
-	else if (status != EXIT_FINE)
-		complain_outside("so it was with ", bytes_of(name));
 	json_decref(mailbox);
 	answer_done(&answer);
 	buf_done(&path);

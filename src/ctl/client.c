@@ -230,7 +230,7 @@ complain_faults(const json_t *problem)
 
 /* problem+json in words; its code says whether it is a missing mailbox. */
 static enum exit_status
-complain_problem(const struct answer *answer)
+complain_problem(const struct call *call, const struct answer *answer)
 {
 	json_t *problem =
 		json_loadb(answer->body.at ? answer->body.at : "", answer->body.len, 0, NULL);
@@ -240,11 +240,13 @@ complain_problem(const struct answer *answer)
 
 	if (bytes_equal(member_text(problem, "code"), BYTES("no_such_mailbox")))
 		status = EXIT_NO_MAILBOX;
+	if (call->about)
+		buf_put_format(&words, "%s: ", call->about);
 	buf_put(&words, title);
 	if (title.len > 0 && detail.len > 0)
 		buf_put_string(&words, ": ");
 	buf_put(&words, detail);
-	if (words.len == 0)
+	if (title.len == 0 && detail.len == 0)
 		buf_put_format(&words, "the daemon answered %ld", answer->status);
 	complain_outside("", buf_bytes(&words));
 	complain_faults(problem);
@@ -306,7 +308,7 @@ client_call(struct client *client, const struct call *call, struct answer *out)
 	status = judge_transfer(&intake, curl_easy_perform(client->curl));
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
 	if (status == EXIT_FINE && out->status / 100 != 2)
-		status = complain_problem(out);
+		status = complain_problem(call, out);
 	else if (status == EXIT_FINE && intake.line.len > 0)
 		(void)call->line(call->user, buf_bytes(&intake.line));
 out:

@@ -92,10 +92,11 @@ command_run command_version;
 #define LINE_MOST_ANSWER_BYTES ((size_t)1024 * 1024)
 
 struct call {
-	const char *path; /* "/v1/status?…", percent-encoded */
-	const char *body; /* of a POST; NULL: it is a GET */
-	int silence_s;	  /* so long nothing may come; 0: 20 s */
-	int deadline_s;	  /* for all of it; 0: 120 s; -1: none */
+	const char *path;  /* "/v1/status?…", percent-encoded */
+	const char *body;  /* of a POST; NULL: it is a GET */
+	const char *about; /* whom a refusal is about, in front of its words; NULL: that is clear */
+	int silence_s;	   /* so long nothing may come; 0: 20 s */
+	int deadline_s;	   /* for all of it; 0: 120 s; -1: none */
 	/* The lines of a good answer as they come, without their ends; false: enough. NULL: they
 	 * are kept in the answer. */
 	bool (*line)(void *user, struct bytes line);

@@ -13,7 +13,7 @@
 
 #define COLUMNS_LEAST 40
 #define COLUMNS_USUAL 80
-#define LABEL_COLUMNS 13
+#define LABEL_COLUMNS 16
 #define PENDING_MOST_BYTES ((size_t)64 * 1024)
 
 static size_t

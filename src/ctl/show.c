@@ -280,7 +280,7 @@ show_next(struct out *out, const json_t *side)
 }
 
 static void
-show_brake(struct out *out, const json_t *brake)
+show_brake(struct out *out, const json_t *brake, struct bytes name)
 {
 	struct buf text = { 0 };
 
@@ -290,12 +290,15 @@ show_brake(struct out *out, const json_t *brake)
 	wall_put_local(&text, member_time(brake, "until"), wall_now());
 	buf_put_string(&text, " for ");
 	buf_put(&text, member_text(brake, "cause"));
+	buf_put_string(&text, "; mboxwatchctl resume ");
+	buf_put(&text, name);
+	buf_put_string(&text, " allows one before");
 	out_field(out, "logins", buf_bytes(&text));
 	buf_done(&text);
 }
 
 static void
-show_side(struct out *out, const char *name, const json_t *side)
+show_side(struct out *out, const json_t *mailbox, const char *name, const json_t *side)
 {
 	const json_t *verdict = json_object_get(side, "verdict");
 
@@ -306,7 +309,7 @@ show_side(struct out *out, const char *name, const json_t *side)
 	out_field(out, "incident", member_text(side, "incident"));
 	field_time(out, "last probe", member_time(side, "last_probe"));
 	field_time(out, "last ok", member_time(side, "last_ok"));
-	show_brake(out, json_object_get(side, "brake"));
+	show_brake(out, json_object_get(side, "brake"), member_text(mailbox, "name"));
 	show_next(out, side);
 	show_lines(out, "what to do", json_object_get(verdict, "next"));
 }
@@ -354,7 +357,7 @@ show_mailbox(struct out *out, const json_t *mailbox)
 		const json_t *side = json_object_get(mailbox, side_names[i]);
 
 		if (json_is_object(side))
-			show_side(out, side_names[i], side);
+			show_side(out, mailbox, side_names[i], side);
 	}
 }
 

@@ -112,6 +112,9 @@ is_of(struct world *world, const struct record *record, const char *subject)
 		(!slash || strcmp(slash + 1, side_name(record->side)) == 0);
 }
 
+/* Where the last measured window ended: said beside a bound that does not hold. */
+static int64_t most_at_us;
+
 /* All of them, or the most in any window. */
 static int64_t
 count_records(struct world *world, enum happened what, const char *subject, int64_t window_us)
@@ -129,8 +132,10 @@ count_records(struct world *world, enum happened what, const char *subject, int6
 		times[found++] = records[i].at_us;
 		while (window_us > 0 && times[found - 1] - times[from] >= window_us)
 			from++;
-		if ((int64_t)(found - from) > most)
+		if ((int64_t)(found - from) > most) {
 			most = (int64_t)(found - from);
+			most_at_us = times[found - 1];
+		}
 	}
 	free(times);
 	return most;
@@ -270,11 +275,12 @@ compare(const struct clause *clause, double found)
 static void
 explain(const struct clause *clause, double found, bool is_time, char *why, size_t room)
 {
-	char window[32] = "";
+	char window[64] = "";
 
 	if (clause->window_us)
-		snprintf(window, sizeof(window), " in %llds",
-			(long long)(clause->window_us / US_PER_S));
+		snprintf(window, sizeof(window), " in %llds (until %llds)",
+			(long long)(clause->window_us / US_PER_S),
+			(long long)(most_at_us / US_PER_S));
 	snprintf(why, room, "expected %s%s, found %.6g%s", clause->text, window,
 		is_time ? found / US_PER_S : found, is_time ? " s" : "");
 }

@@ -350,7 +350,8 @@ fake_told(unsigned number, const char *mailbox, const char *detail)
 	wall_put_ms(&json, told->time);
 	buf_put_format(&json,
 		"\",\"event\":\"state\",\"mailbox\":\"%s\",\"smtp\":\"ok\",\"imap\":\"failing\","
-		"\"labels\":{\"owner\":\"acme\"},\"cause\":\"bad_credentials\",\"server\":\"imap.example.com\","
+		"\"labels\":{\"owner\":\"acme\"},\"cause\":\"bad_credentials\",\"server\":\"imap."
+		"example.com\","
 		"\"level\":\"error\",\"text\":\"%s: %s\"}",
 		mailbox, mailbox, detail);
 	told->json = buf_take(&json);

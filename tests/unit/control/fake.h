@@ -1,6 +1,6 @@
 /*
- * fake.h: a daemon of paper behind the status socket: the looks of watch and settings that control uses, over a table
- * that a test fills, and calls that note what they were asked. Layer: tests.
+ * fake.h: a daemon of paper behind the status socket: the looks of watch and settings that control
+ * uses, over a table that a test fills, and calls that note what they were asked. Layer: tests.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -38,7 +38,8 @@ struct fake {
 	int64_t longest_step_us;
 };
 
-/* count mailboxes box000000@example.com …: every seventh fails its imap side with bad_credentials. */
+/* count mailboxes box000000@example.com …: every seventh fails its imap side with bad_credentials.
+ */
 void fake_start(struct fake *fake, uint32_t count);
 void fake_end(struct fake *fake);
 /* Another name for mailbox i; not copied. */
@@ -48,8 +49,8 @@ struct told *fake_told(unsigned number, const char *mailbox, const char *detail)
 
 /* Connects; the socket is blocking with a deadline of 5 s. */
 int fake_connect(const struct fake *fake);
-/* Sends all of request over a connection of its own while the loop turns, reads until it closes or `until` has come
- * (NULL: until closed); the answer with its head, free() it. */
+/* Sends all of request over a connection of its own while the loop turns, reads until it closes or
+ * `until` has come (NULL: until closed); the answer with its head, free() it. */
 char *fake_ask(struct fake *fake, const char *request);
 /* GET path by HTTP/1.1 with Connection: close. */
 char *fake_get(struct fake *fake, const char *path);

@@ -12,6 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SHELL                                                                                      \
+	(char[])                                                                                   \
+	{                                                                                          \
+		"/bin/sh"                                                                          \
+	}
+#define OPTION                                                                                     \
+	(char[])                                                                                   \
+	{                                                                                          \
+		"-c"                                                                               \
+	}
 #define DEADLINE_US (700 * US_PER_MS)
 
 struct world {
@@ -60,7 +70,7 @@ world_end(struct world *world)
 static void
 run(struct world *world, const char *script)
 {
-	char *const argv[] = { "/bin/sh", "-c", (char *)script, NULL };
+	char *const argv[] = { SHELL, OPTION, (char *)script, NULL };
 	struct child *child;
 
 	world->ended = 0;
@@ -148,8 +158,8 @@ test_what_commands_come_to(void **state)
 static void
 test_what_cannot_be_started_says_why_H4_22(void **state)
 {
-	static char *const missing[] = { "/nonexistent/command", NULL };
-	static char *const no_program[] = { "/etc/passwd", NULL };
+	char *const missing[] = { (char[]){ "/nonexistent/command" }, NULL };
+	char *const no_program[] = { (char[]){ "/etc/passwd" }, NULL };
 	static char *const none[] = { NULL };
 	struct world world;
 	struct child *child;
@@ -212,8 +222,9 @@ test_a_child_has_nothing_of_ours_H4_23(void **state)
 static void
 test_sixteen_at_a_time_and_others_go_on_H4_21(void **state)
 {
-	char *const hang[] = { "/bin/sh", "-c", "trap '' TERM; sleep 9 & wait; sleep 9", NULL };
-	char *const good[] = { "/bin/sh", "-c", "echo good", NULL };
+	char *const hang[] = { SHELL, OPTION, (char[]){ "trap '' TERM; sleep 9 & wait; sleep 9" },
+		NULL };
+	char *const good[] = { SHELL, OPTION, (char[]){ "echo good" }, NULL };
 	struct world world;
 	struct child *child;
 	mono_t began = mono_now();
@@ -235,8 +246,8 @@ test_sixteen_at_a_time_and_others_go_on_H4_21(void **state)
 static void
 test_cancelled_at_any_time(void **state)
 {
-	char *const hang[] = { "/bin/sh", "-c", "sleep 9", NULL };
-	char *const quick[] = { "/bin/true", NULL };
+	char *const hang[] = { SHELL, OPTION, (char[]){ "sleep 9" }, NULL };
+	char *const quick[] = { (char[]){ "/bin/true" }, NULL };
 	struct world world;
 	struct child *children[40];
 

@@ -10,6 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SHELL                                                                                      \
+	(char[])                                                                                   \
+	{                                                                                          \
+		"/bin/sh"                                                                          \
+	}
+#define OPTION                                                                                     \
+	(char[])                                                                                   \
+	{                                                                                          \
+		"-c"                                                                               \
+	}
+
 static char folder[] = "/tmp/mboxwatch-test-source.XXXXXX";
 
 static int
@@ -113,7 +124,7 @@ test_the_first_line_of_a_file_counts_H4_15(void **state)
 		{ "H4-16 only CR LF", { "\r\n", 2 }, CAUSE_SECRET_UNAVAILABLE, BYTES_NONE },
 		{ "H4-05 a NUL", { "s3\0cret\n", 8 }, CAUSE_SECRET_UNAVAILABLE, BYTES_NONE },
 	};
-	struct secret_source source = { .kind = SECRET_FILE, .path = "secret" };
+	struct secret_source source = { .kind = SECRET_FILE, .path = (char[]){ "secret" } };
 	struct world world;
 
 	world_begin(&world);
@@ -174,7 +185,7 @@ test_files_that_give_none_H4_16(void **state)
 static void
 test_a_file_is_read_at_every_ask_H4_18(void **state)
 {
-	struct secret_source source = { .kind = SECRET_FILE, .path = "changing" };
+	struct secret_source source = { .kind = SECRET_FILE, .path = (char[]){ "changing" } };
 	struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
 	struct world world;
 
@@ -246,7 +257,8 @@ test_credentials_stay_in_their_directory_H4_24(void **state)
 	}
 	unit_row("no directory");
 	unsetenv("CREDENTIALS_DIRECTORY");
-	ask(&world, &(struct secret_source){ .kind = SECRET_CREDENTIAL, .path = "one" }, false);
+	ask(&world, &(struct secret_source){ .kind = SECRET_CREDENTIAL, .path = (char[]){ "one" } },
+		false);
 	assert_int_equal(world.cause, CAUSE_SECRET_UNAVAILABLE);
 	world_end(&world);
 }
@@ -270,7 +282,7 @@ test_commands_that_give_none_H4_22(void **state)
 
 	world_begin(&world);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		char *argv[] = { "/bin/sh", "-c", (char *)cases[i].script, NULL };
+		char *argv[] = { SHELL, OPTION, (char *)cases[i].script, NULL };
 		struct secret_source source = { .kind = SECRET_COMMAND, .argv = argv };
 
 		unit_row(cases[i].name);
@@ -283,7 +295,7 @@ test_commands_that_give_none_H4_22(void **state)
 	unit_row("missing");
 	ask(&world,
 		&(struct secret_source){
-			.kind = SECRET_COMMAND, .argv = (char *[]){ "/none", NULL } },
+			.kind = SECRET_COMMAND, .argv = (char *[]){ (char[]){ "/none" }, NULL } },
 		false);
 	assert_non_null(strstr(world.detail, "No such file"));
 	world_end(&world);
@@ -293,7 +305,7 @@ test_commands_that_give_none_H4_22(void **state)
 static void
 test_a_command_is_kept_until_it_is_doubted(void **state)
 {
-	char *argv[] = { "/bin/sh", "-c", "echo x >>runs; wc -l <runs", NULL };
+	char *argv[] = { SHELL, OPTION, NULL, NULL };
 	struct secret_source source = { .kind = SECRET_COMMAND, .argv = argv };
 	struct secret_ask *asking;
 	struct world world;
