@@ -223,7 +223,8 @@ on_leave(void *owner, uint64_t token, bool is_allowed)
 {
 	struct daemon *daemon = owner;
 
-	loops_leave(daemon->loops, token, is_allowed);
+	if (daemon->loops) /* not at the end */
+		loops_leave(daemon->loops, token, is_allowed);
 }
 
 static void

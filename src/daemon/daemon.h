@@ -25,6 +25,7 @@ struct daemon {
 	struct settings_paths paths;
 	struct settings *settings;
 	struct watch *watch;
+	struct store *store; /* until the outbox has it */
 	struct outbox *outbox;
 	struct loops *loops;
 	struct control *control;

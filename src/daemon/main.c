@@ -141,6 +141,8 @@ on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value)
 	struct restoring *restoring = owner;
 	struct fault why = { "" };
 
+	if (kind == ROW_DAEMON && bytes_equal(key, BYTES("clean")))
+		restoring->was_clean = true; /* watch takes the row back when it begins */
 	if (watch_restore(restoring->daemon->watch, kind, key, value, &why) == ERR_OK)
 		return;
 	restoring->damaged++;
@@ -149,13 +151,13 @@ on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value)
 
 /* Reads what lasted; what is wrong with it becomes a trouble once watch goes. */
 static enum err
-restore(struct daemon *daemon, struct store *store, struct restoring *restoring, struct fault *why)
+restore(struct daemon *daemon, struct restoring *restoring, struct fault *why)
 {
 	struct ulid newest = { { 0 } };
-	enum err err = store_rows(store, on_row, restoring, why);
+	enum err err = store_rows(daemon->store, on_row, restoring, why);
 
 	if (err == ERR_OK)
-		err = store_newest_event(store, &newest, why);
+		err = store_newest_event(daemon->store, &newest, why);
 	watch_restored(daemon->watch, restoring->was_clean, newest);
 	return err;
 }
@@ -191,7 +193,7 @@ configure(struct daemon *daemon)
 	return err;
 }
 
-/* ---- start, in order: state, watch, outbox, loops, socket */
+/* ---- start, in order: state and watch, socket, outbox, loops */
 
 static int
 status_of(enum err err)
@@ -199,37 +201,49 @@ status_of(enum err err)
 	return err == ERR_BUSY ? EXIT_HELD : EXIT_FAILED;
 }
 
+/* Opens the state and restores watch from it. */
 static int
 start_state(struct daemon *daemon, const char *state_dir, struct restoring *restoring, struct fault *trouble)
 {
-	struct sink *sinks[3];
-	struct store *store = NULL;
 	struct store_opened opened;
 	struct fault why = { "" };
 	uint8_t seed[32];
-	enum err err = store_open(state_dir, &store, &opened, &why);
+	enum err err = store_open(state_dir, &daemon->store, &opened, &why);
 
-	if (!store) {
+	if (!daemon->store) {
 		log_error("%s", why.text[0] ? why.text : err_name(err));
 		return status_of(err);
 	}
 	if (err != ERR_OK)
 		*trouble = why; /* H6-04: goes on without */
 	else if (opened.set_aside[0])
-		fault_set(trouble, "state.db was damaged and was set aside as %.200s; a new one is begun", opened.set_aside);
+		fault_set(trouble, "state.db was damaged and was set aside as %.200s; a new one is begun",
+			opened.set_aside);
 	daemon->fingerprint_key = opened.fingerprint_key;
 	random_fill(seed, sizeof(seed));
-	if (watch_new(seed, &daemon->watch) != ERR_OK) {
-		store_close(store);
+	if (watch_new(seed, &daemon->watch) != ERR_OK)
 		return EXIT_FAILED;
-	}
-	if (restore(daemon, store, restoring, &why) != ERR_OK && !trouble->text[0])
+	if (restore(daemon, restoring, &why) != ERR_OK && !trouble->text[0])
 		*trouble = why;
+	return EXIT_ENDED;
+}
+
+/* After the socket: the events of before are shown there. */
+static int
+start_outbox(struct daemon *daemon)
+{
+	struct sink *sinks[3];
+	struct fault why = { "" };
+	struct store *store = daemon->store;
+	enum err err;
+
+	daemon->store = NULL;
 	err = outbox_start(daemon->base, store, sinks, make_sinks(daemon->settings, sinks), &carry_outbox_calls, daemon,
 		&daemon->outbox, &why);
-	if (err != ERR_OK)
-		log_error("%s", why.text[0] ? why.text : err_name(err));
-	return err == ERR_OK ? EXIT_ENDED : EXIT_FAILED;
+	if (err == ERR_OK)
+		return EXIT_ENDED;
+	log_error("%s", why.text[0] ? why.text : err_name(err));
+	return EXIT_FAILED;
 }
 
 static int
@@ -442,14 +456,15 @@ end(struct daemon *daemon, mono_t deadline)
 	notify_stopping(daemon->notify);
 	if (daemon->loops && !loops_end(daemon->loops, mono_add(mono_now(), LOOPS_END_US)))
 		is_clean = false;
+	daemon->loops = NULL;
 	carry_done(daemon);
-	if (daemon->control) {
+	if (daemon->notify) {
 		carry_tell(daemon, EVENT_STOP, NULL);
 		watch_end(daemon->watch, wall_now());
 		carry_last(daemon);
-		control_free(daemon->control);
-		daemon->control = NULL;
 	}
+	control_free(daemon->control);
+	daemon->control = NULL;
 	reload_end(daemon->reload, mono_add(mono_now(), US_PER_S / 2));
 	if (daemon->outbox && !outbox_end(daemon->outbox, mono_add(deadline, -US_PER_S / 2)))
 		is_clean = false;
@@ -470,6 +485,8 @@ run(struct daemon *daemon, const char *state_dir, const char *socket)
 		status = EXIT_FAILED;
 	if (status == EXIT_ENDED)
 		status = start_socket(daemon, socket);
+	if (status == EXIT_ENDED)
+		status = start_outbox(daemon);
 	if (status == EXIT_ENDED)
 		status = start_loops(daemon);
 	ticker = event_new(daemon->base, -1, EV_PERSIST, on_tick, daemon);
@@ -497,6 +514,7 @@ static void
 daemon_done(struct daemon *daemon)
 {
 	notify_free(daemon->notify);
+	store_close(daemon->store);
 	watch_free(daemon->watch);
 	settings_free(daemon->settings);
 	told_free(daemon->test_told);

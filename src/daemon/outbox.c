@@ -439,6 +439,8 @@ outbox_end(struct outbox *outbox, mono_t deadline)
 		}
 		on_teller_reports(-1, 0, outbox);
 	}
+	while (outbox->first)
+		let_go_first(outbox); /* the turn of the last cursors */
 	event_free_null(outbox->on_writer);
 	event_free_null(outbox->on_teller);
 	event_free_null(outbox->on_tick);

@@ -8,21 +8,17 @@ static void
 test_scope_the_nearest_wins(void **state)
 {
 	static const struct {
-		const char *name, *text;
+		const char *name, *before, *within, *after;
 		int64_t smtp_s, imap_s;
 	} rows[] = {
-		{ .name = "nobody says", "mailboxes = ({ name = \"a\"; %s });", 300, 300 },
-		{ .name = "defaults", "defaults = { interval = 60; }; mailboxes = ({ name = \"a\"; %s });", 60, 60 },
+		{ .name = "nobody says", "", "", "", 300, 300 },
+		{ .name = "defaults", "defaults = { interval = 60; };", "", "", 60, 60 },
 		{ .name = "servers over defaults",
-			"defaults = { interval = 60; }; servers = ({ host = \"I.example.com.\"; interval = 70; });"
-			"mailboxes = ({ name = \"a\"; %s });",
+			"defaults = { interval = 60; }; servers = ({ host = \"I.example.com.\"; interval = 70; });", "", "",
 			60, 70 },
-		{ .name = "mailbox over servers",
-			"servers = ({ host = \"i.example.com\"; interval = 70; });"
-			"mailboxes = ({ name = \"a\"; interval = 80; %s });",
-			80, 80 },
-		{ .name = "defaults after the mailboxes",
-			"mailboxes = ({ name = \"a\"; %s }); defaults = { interval = \"1h\"; };", 3600, 3600 },
+		{ .name = "mailbox over servers", "servers = ({ host = \"i.example.com\"; interval = 70; });",
+			"interval = 80;", "", 80, 80 },
+		{ .name = "defaults after the mailboxes", "", "", "defaults = { interval = \"1h\"; };", 3600, 3600 },
 	};
 	struct fixture f;
 	char text[1024];
@@ -32,9 +28,11 @@ test_scope_the_nearest_wins(void **state)
 		const struct mailbox_settings *mailbox;
 
 		unit_row(rows[i].name);
-		snprintf(text, sizeof(text), rows[i].text,
+		snprintf(text, sizeof(text), "%s mailboxes = ({ name = \"a\"; %s %s }); %s", rows[i].before,
+			rows[i].within,
 			"smtp = { host = \"s.example.com\"; auth = \"none\"; }; imap = { host = \"i.example.com\"; "
-			"auth = \"none\"; };");
+			"auth = \"none\"; };",
+			rows[i].after);
 		fixture_load_text(&f, text);
 		assert_told(&f, "");
 		mailbox = settings_find(f.settings, BYTES("a"));
