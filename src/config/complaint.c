@@ -25,8 +25,8 @@ room_for_one(struct complaints *complaints)
 }
 
 void
-complaint_note_list(struct complaints *complaints, bool is_warning, struct place place, const char *setting,
-	const char *format, va_list arguments)
+complaint_note_list(struct complaints *complaints, bool is_warning, struct place place,
+	const char *setting, const char *format, va_list arguments)
 {
 	struct complaint *complaint;
 
@@ -43,7 +43,8 @@ complaint_note_list(struct complaints *complaints, bool is_warning, struct place
 	complaint->file = strdup(place.file ? place.file : "?");
 	complaint->setting = setting ? strdup(setting) : NULL;
 	if (complaints->count == COMPLAINTS_MOST)
-		complaint->text = strdup("more faults and warnings than are listed; mend those above first");
+		complaint->text =
+			strdup("more faults and warnings than are listed; mend those above first");
 	else if (vasprintf(&complaint->text, format, arguments) < 0)
 		complaint->text = NULL;
 	if (!complaint->file || !complaint->text || (setting && !complaint->setting)) {
@@ -57,8 +58,8 @@ complaint_note_list(struct complaints *complaints, bool is_warning, struct place
 }
 
 void
-complaint_note(struct complaints *complaints, bool is_warning, struct place place, const char *setting,
-	const char *format, ...)
+complaint_note(struct complaints *complaints, bool is_warning, struct place place,
+	const char *setting, const char *format, ...)
 {
 	va_list arguments;
 
@@ -86,8 +87,8 @@ void
 complaints_sort(struct complaints *complaints, const char *first_file)
 {
 	if (complaints->count > 1) /* glibc's is a merge sort: one line's stay in their order */
-		qsort_r(complaints->items, complaints->count, sizeof(*complaints->items), compare_complaints,
-			(void *)first_file);
+		qsort_r(complaints->items, complaints->count, sizeof(*complaints->items),
+			compare_complaints, (void *)first_file);
 }
 
 void

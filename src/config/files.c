@@ -1,9 +1,9 @@
 /*
- * files.c: main file and drop-ins -> parsed texts whose lines can be found again. Layer: config. The one place that
- * lets libconfig parse.
+ * files.c: main file and drop-ins -> parsed texts whose lines can be found again. Layer: config.
+ * The one place that lets libconfig parse.
  *
- * Each file is read whole once (H4-10), with its includes put in its text, and parsed by itself, so that a broken one
- * does not hide the others' faults.
+ * Each file is read whole once (H4-10), with its includes put in its text, and parsed by itself, so
+ * that a broken one does not hide the others' faults.
  */
 #include "config/files.h"
 
@@ -47,7 +47,8 @@ source_place(const struct source *source, int line, int *file_line)
 		else
 			high = middle;
 	}
-	*file_line = source->pieces[low].file_line + (line > 0 ? line - source->pieces[low].line : 0);
+	*file_line =
+		source->pieces[low].file_line + (line > 0 ? line - source->pieces[low].line : 0);
 	return source->pieces[low].file;
 }
 
@@ -57,7 +58,9 @@ load_place(const config_setting_t *at)
 	struct place place = { "?", 0 };
 
 	if (at)
-		place.file = source_place(source_of(at), (int)config_setting_source_line(at), &place.line)->path;
+		place.file = source_place(
+			source_of(at), (int)config_setting_source_line(at), &place.line)
+				     ->path;
 	return place;
 }
 
@@ -94,7 +97,8 @@ word_len(struct bytes text)
 {
 	size_t len = 0;
 
-	while (len < text.len && (begins_word(text.at[len]) || (len > 0 && byte_is_digit(text.at[len]))))
+	while (len < text.len &&
+		(begins_word(text.at[len]) || (len > 0 && byte_is_digit(text.at[len]))))
 		len++;
 	return len;
 }
@@ -136,23 +140,26 @@ quotes_are_paired(struct bytes text)
 }
 
 /*
- * A line as it stands, for people; but what follows the name of a secret, or of a setting that does not exist and so may
- * be a mistyped secret, is left out: logs and a reload's answer show this line. It is shown again behind a ';' that
- * ends a whole string.
+ * A line as it stands, for people; but what follows the name of a secret, or of a setting that does
+ * not exist and so may be a mistyped secret, is left out: logs and a reload's answer show this
+ * line. It is shown again behind a ';' that ends a whole string.
  */
 static void
 put_quote(struct buf *out, struct bytes line, bool is_shown)
 {
 	bool is_string = false, had_string = false;
 
-	line = bytes_trim(bytes_first(line, line.len > 0 && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len));
+	line = bytes_trim(bytes_first(
+		line, line.len > 0 && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len));
 	for (size_t i = 0, step; i < line.len && out->len < QUOTE_MOST; i += step) {
 		struct bytes rest = bytes_from(line, i);
-		size_t word = is_string ? 0 : word_len(rest), equals = equals_len(bytes_from(rest, word));
+		size_t word = is_string ? 0 : word_len(rest),
+		       equals = equals_len(bytes_from(rest, word));
 
 		step = word > 0 ? word : 1;
 		if (word > 0 && equals > 0) {
 			step += equals;
+			buf_put_string(out, is_shown || out->len == 0 ? "" : " ");
 			is_shown = is_open_name(bytes_first(rest, word));
 			had_string = false;
 			buf_put(out, bytes_first(rest, step));
@@ -165,7 +172,8 @@ put_quote(struct buf *out, struct bytes line, bool is_shown)
 			had_string |= is_string;
 			is_string = !is_string;
 		}
-		if (!is_shown && !is_string && had_string && line.at[i] == ';' && quotes_are_paired(rest))
+		if (!is_shown && !is_string && had_string && line.at[i] == ';' &&
+			quotes_are_paired(rest))
 			is_shown = true;
 		if (is_shown)
 			buf_put(out, bytes_first(rest, step));
@@ -192,7 +200,8 @@ line_of(struct bytes text, int number, struct bytes *before)
 static bool
 is_shown_after(struct bytes before)
 {
-	return before.len == 0 || before.at[0] == '#' || memchr(";{(}),\r", before.at[before.len - 1], 7);
+	return before.len == 0 || before.at[0] == '#' ||
+	       memchr(";{(}),\r", before.at[before.len - 1], 7);
 }
 
 /* ---- reading */
@@ -210,8 +219,8 @@ struct reading {
 	bool is_broken;
 };
 
-static enum err read_into(struct load *load, struct source *source, const char *path, const struct reading *parent,
-	struct place from, bool *is_broken);
+static enum err read_into(struct load *load, struct source *source, const char *path,
+	const struct reading *parent, struct place from, bool *is_broken);
 
 static int
 lines_of(struct bytes text)
@@ -269,8 +278,9 @@ tell_comma(struct reading *reading, int line, const char *what)
 	if (buf_err(&quote) != ERR_OK)
 		reading->load->is_out_of_memory = true;
 	else
-		complaint_note(reading->load->complaints, false, (struct place){ reading->file->path, line }, NULL,
-			"%s: %s", what, quote.at);
+		complaint_note(reading->load->complaints, false,
+			(struct place){ reading->file->path, line }, NULL, "%s: %s", what,
+			quote.at);
 	buf_done(&quote);
 }
 
@@ -283,6 +293,12 @@ on_scan_fault(void *owner, int line, enum scan_fault fault, struct bytes name, c
 	case SCAN_COMMA:
 		tell_comma(reading, line, what);
 		return;
+	case SCAN_OPEN:
+		reading->source->open_file = reading->file;
+		reading->source->open_line = line;
+		snprintf(reading->source->open_words, sizeof(reading->source->open_words), "%s",
+			what);
+		return;
 	case SCAN_VALUE:
 		note_bad_value(reading, line, name);
 		break;
@@ -290,16 +306,20 @@ on_scan_fault(void *owner, int line, enum scan_fault fault, struct bytes name, c
 		reading->is_broken = true;
 		break;
 	}
-	complaint_note(reading->load->complaints, false, (struct place){ reading->file->path, line }, NULL, "%s", what);
+	complaint_note(reading->load->complaints, false,
+		(struct place){ reading->file->path, line }, NULL, "%s", what);
 }
 
-/* What of the file's text comes next, up to `end`; the source's text ends at a line's end after that. */
+/* What of the file's text comes next, up to `end`; the source's text ends at a line's end after
+ * that. */
 static void
 put_text(struct reading *reading, size_t end)
 {
-	struct bytes part = bytes_first(bytes_from(reading->text, reading->put), end - reading->put);
+	struct bytes part =
+		bytes_first(bytes_from(reading->text, reading->put), end - reading->put);
 
-	if (begin_piece(reading->source, reading->source->line_count + 1, reading->file, reading->put_line) != ERR_OK)
+	if (begin_piece(reading->source, reading->source->line_count + 1, reading->file,
+		    reading->put_line) != ERR_OK)
 		reading->load->is_out_of_memory = true;
 	buf_put(&reading->source->text, part);
 	reading->put_line += lines_of(part);
@@ -325,7 +345,8 @@ on_scan_include(void *owner, int line, size_t start, size_t end, struct bytes na
 	put_text(reading, start);
 	reading->put = end;
 	if (name.len == 0 || name.at[0] != '/')
-		buf_put(&path, slash ? (struct bytes){ main_file, (size_t)(slash + 1 - main_file) } : BYTES_NONE);
+		buf_put(&path, slash ? (struct bytes){ main_file, (size_t)(slash + 1 - main_file) }
+				     : BYTES_NONE);
 	buf_put(&path, name);
 	buf_put(&path, BYTES_NONE);
 	if (buf_err(&path) != ERR_OK) {
@@ -333,7 +354,8 @@ on_scan_include(void *owner, int line, size_t start, size_t end, struct bytes na
 		goto out;
 	}
 	if (name.len == 0 || memchr(name.at, '\0', name.len)) {
-		complaint_note(complaints, false, place, NULL, "@include without a name; name a file");
+		complaint_note(
+			complaints, false, place, NULL, "@include without a name; name a file");
 		goto out;
 	}
 	for (const struct reading *r = reading; r; r = r->parent) {
@@ -345,17 +367,21 @@ on_scan_include(void *owner, int line, size_t start, size_t end, struct bytes na
 	}
 	if (reading->depth == FILES_MOST_DEPTH) {
 		complaint_note(complaints, false, place, NULL,
-			"more than %d files that include each other; include them from the main file", FILES_MOST_DEPTH);
+			"more than %d files that include each other; include them from the main "
+			"file",
+			FILES_MOST_DEPTH);
 		goto out;
 	}
 	if (source->file_count > FILES_MOST_INCLUDES) {
 		if (!reading->is_broken)
-			complaint_note(complaints, false, place, NULL, "more than %zu files included; put them into one",
+			complaint_note(complaints, false, place, NULL,
+				"more than %zu files included; put them into one",
 				FILES_MOST_INCLUDES);
 		reading->is_broken = true;
 		goto out;
 	}
-	if (read_into(reading->load, source, path.at, reading, place, &reading->is_broken) == ERR_MEMORY)
+	if (read_into(reading->load, source, path.at, reading, place, &reading->is_broken) ==
+		ERR_MEMORY)
 		reading->load->is_out_of_memory = true;
 out:
 	buf_done(&path);
@@ -368,7 +394,8 @@ why_unread(enum err err)
 	case ERR_NOT_FOUND:
 		return "no such file; name one that is there";
 	case ERR_DENIED:
-		return "permission denied; let the daemon's user read it (group mboxwatch, mode 0640)";
+		return "permission denied; let the daemon's user read it (group mboxwatch, mode "
+		       "0640)";
 	case ERR_INVALID:
 		return "not a regular file; put a file of text there";
 	case ERR_LIMIT:
@@ -383,7 +410,8 @@ why_unread(enum err err)
 static struct source_file *
 add_file(struct source *source, const char *path)
 {
-	struct source_file **files = reallocarray(source->files, source->file_count + 1, sizeof(*source->files));
+	struct source_file **files =
+		reallocarray(source->files, source->file_count + 1, sizeof(*source->files));
 	struct source_file *file;
 	struct stat about;
 
@@ -404,13 +432,16 @@ add_file(struct source *source, const char *path)
 }
 
 static enum err
-read_into(struct load *load, struct source *source, const char *path, const struct reading *parent, struct place from,
-	bool *is_broken)
+read_into(struct load *load, struct source *source, const char *path, const struct reading *parent,
+	struct place from, bool *is_broken)
 {
-	struct reading reading = { .load = load, .source = source, .parent = parent, .put_line = 1 };
+	struct reading reading = {
+		.load = load, .source = source, .parent = parent, .put_line = 1
+	};
 	struct scan scan = { on_scan_fault, on_scan_include, &reading };
 	struct buf text = { 0 };
-	size_t most = FILES_MOST_BYTES - (source->text.len < FILES_MOST_BYTES ? source->text.len : FILES_MOST_BYTES);
+	size_t most = FILES_MOST_BYTES -
+		      (source->text.len < FILES_MOST_BYTES ? source->text.len : FILES_MOST_BYTES);
 	enum err err;
 
 	if (most > FILES_MOST_TOTAL_BYTES - load->bytes)
@@ -422,10 +453,11 @@ read_into(struct load *load, struct source *source, const char *path, const stru
 	err = file_read(path, most, &text);
 	if (err != ERR_OK) {
 		if (err != ERR_MEMORY && from.file)
-			complaint_note(load->complaints, false, from, NULL, "%s: %s", path, why_unread(err));
+			complaint_note(load->complaints, false, from, NULL, "%s: %s", path,
+				why_unread(err));
 		else if (err != ERR_MEMORY)
-			complaint_note(
-				load->complaints, false, (struct place){ path, 0 }, NULL, "%s", why_unread(err));
+			complaint_note(load->complaints, false, (struct place){ path, 0 }, NULL,
+				"%s", why_unread(err));
 		*is_broken = true;
 		buf_done(&text);
 		return err;
@@ -454,6 +486,11 @@ tell_syntax(struct load *load, struct source *source)
 
 	if (source->comma_file == file && file_line >= source->comma_line)
 		return;
+	if (source->open_file && line_number > source->line_count) {
+		place = (struct place){ source->open_file->path, source->open_line };
+		complaint_note(load->complaints, false, place, NULL, "%s", source->open_words);
+		return;
+	}
 	put_quote(&quote, line, is_shown_after(before));
 	buf_put(&quote, BYTES_NONE);
 	if (buf_err(&quote) != ERR_OK)
@@ -463,13 +500,30 @@ tell_syntax(struct load *load, struct source *source)
 			"a name twice in one group: %s; leave one out", quote.at);
 	else if (quote.len == 0)
 		complaint_note(load->complaints, false, place, NULL,
-			"cannot be read here (%s); look for a bracket, quote or \"=\" that is missing above",
+			"cannot be read here (%s); look for a bracket, quote or \"=\" that is "
+			"missing above",
 			why ? why : "syntax error");
 	else
 		complaint_note(load->complaints, false, place, NULL,
-			"cannot be read here: %s; write NAME = VALUE; with words and durations in quotes",
+			"cannot be read here: %s; write NAME = VALUE; with words and durations in "
+			"quotes",
 			quote.at);
 	buf_done(&quote);
+}
+
+/* Passwords among them; libconfig would leave them to the heap. No deeper than scan_text() lets
+ * through. */
+static void
+wipe_strings(const config_setting_t *at)
+{
+	const char *text = config_setting_get_string(at);
+
+	if (text)
+		bytes_wipe((char *)text, strlen(text));
+	if (!config_setting_is_aggregate(at))
+		return;
+	for (int i = 0; i < config_setting_length(at); i++)
+		wipe_strings(config_setting_get_elem(at, (unsigned)i));
 }
 
 static void
@@ -477,6 +531,8 @@ source_free(struct source *source)
 {
 	if (!source)
 		return;
+	if (source->is_parsed)
+		wipe_strings(config_root_setting(&source->config));
 	config_destroy(&source->config);
 	buf_done_wiped(&source->text);
 	for (size_t i = 0; i < source->file_count; i++) {
@@ -492,7 +548,8 @@ source_free(struct source *source)
 static void
 load_file(struct load *load, const char *path)
 {
-	struct source **sources = reallocarray(load->sources, load->source_count + 1, sizeof(*sources));
+	struct source **sources =
+		reallocarray(load->sources, load->source_count + 1, sizeof(*sources));
 	struct source *source = calloc(1, sizeof(*source));
 	bool is_broken = false;
 	enum err err;
@@ -534,7 +591,8 @@ is_drop_in(const char *name)
 	       strcmp(name + strlen(name) - 5, ".conf") == 0;
 }
 
-/* Names that end in .conf, in the order of their bytes; another order in another locale would be another daemon. */
+/* Names that end in .conf, in the order of their bytes; another order in another locale would be
+ * another daemon. */
 static enum err
 list_drop_ins(const char *folder, char ***names, size_t *count)
 {
@@ -578,11 +636,13 @@ load_drop_ins(struct load *load, const char *folder, bool is_asked_for)
 			"no such folder; name one that is there");
 	else if (err != ERR_OK && err != ERR_NOT_FOUND)
 		complaint_note(load->complaints, false, (struct place){ folder, 0 }, NULL,
-			"not a folder that can be read; let the daemon's user read it (group mboxwatch, mode 0750)");
+			"not a folder that can be read; let the daemon's user read it (group "
+			"mboxwatch, mode 0750)");
 	for (size_t i = 0; i < count; i++) {
 		char *path = NULL;
 
-		if (asprintf(&path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", names[i]) < 0)
+		if (asprintf(&path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
+			    names[i]) < 0)
 			path = NULL;
 		if (path)
 			load_file(load, path);

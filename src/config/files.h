@@ -1,8 +1,8 @@
 /*
  * files.h: which files the settings are, and their texts, includes put in. Layer: config.
  *
- * Includes are put into the text by us and not by libconfig: it opens whatever they name (a FIFO, /dev/zero), relative
- * to the working directory, and knows nothing of what numbers.h finds.
+ * Includes are put into the text by us and not by libconfig: it opens whatever they name (a FIFO,
+ * /dev/zero), relative to the working directory, and knows nothing of what numbers.h finds.
  */
 #ifndef CONFIG_FILES_H
 #define CONFIG_FILES_H
@@ -12,11 +12,12 @@
 
 #include "base/buf.h"
 
-#define FILES_MOST_BYTES ((size_t)64 * 1024 * 1024) /* one file with what it includes: 200,000 mailboxes */
+#define FILES_MOST_BYTES                                                                           \
+	((size_t)64 * 1024 * 1024) /* one file with what it includes: 200,000 mailboxes */
 #define FILES_MOST_TOTAL_BYTES ((size_t)128 * 1024 * 1024)
 #define FILES_MOST_INCLUDES ((size_t)1000)
 #define FILES_MOST_BAD_VALUES ((size_t)1000) /* of one file; with more it is not judged further */
-#define FILES_MOST_DEPTH 10 /* includes within includes, as libconfig has it */
+#define FILES_MOST_DEPTH 10		     /* includes within includes, as libconfig has it */
 
 struct source_file {
 	char *path;
@@ -51,6 +52,9 @@ struct source {
 	size_t bad_count;
 	const struct source_file *comma_file; /* the first comma too many; NULL: none */
 	int comma_line;
+	const struct source_file *open_file; /* a bracket that is never closed; NULL: none */
+	int open_line;
+	char open_words[64];
 };
 
 struct source_file *source_place(const struct source *source, int line, int *file_line);

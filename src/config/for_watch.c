@@ -6,8 +6,8 @@
 #include "config/settings.h"
 
 static void
-put_side(const struct mailbox_settings *mailbox, const struct mailbox_settings *before, enum side side,
-	struct watch_endpoint *out)
+put_side(const struct mailbox_settings *mailbox, const struct mailbox_settings *before,
+	enum side side, struct watch_endpoint *out)
 {
 	if (!mailbox->sides[side])
 		return;
@@ -18,13 +18,14 @@ put_side(const struct mailbox_settings *mailbox, const struct mailbox_settings *
 		.site = mailbox->sites[side],
 		.account = { mailbox->accounts[side], mailbox->account_lens[side] },
 		.is_changed = before &&
-			      (!before->sides[side] || !endpoint_equal(before->sides[side], mailbox->sides[side])),
+			      (!before->sides[side] ||
+				      !endpoint_equal(before->sides[side], mailbox->sides[side])),
 	};
 }
 
 enum err
-settings_for_watch(const struct settings *settings, const struct settings *before, struct watch_mailbox **mailboxes,
-	struct watch_settings *out)
+settings_for_watch(const struct settings *settings, const struct settings *before,
+	struct watch_mailbox **mailboxes, struct watch_settings *out)
 {
 	struct watch_mailbox *made = calloc(settings->mailbox_count + 1, sizeof(*made));
 

@@ -23,7 +23,8 @@ put_literal(struct buf *out, struct bytes text)
 		return false;
 	memcpy(whole, text.at, zone);
 	whole[zone] = '\0';
-	if (inet_pton(family, whole, &address) != 1 || !inet_ntop(family, &address, canonical, sizeof(canonical)))
+	if (inet_pton(family, whole, &address) != 1 ||
+		!inet_ntop(family, &address, canonical, sizeof(canonical)))
 		return false;
 	if (zone < text.len && (family != AF_INET6 || zone + 1 == text.len))
 		return false;
@@ -37,13 +38,15 @@ static const char *
 common_mistake(struct bytes text)
 {
 	if (memchr(text.at, '/', text.len))
-		return "not a URL, a host's name alone; write it without \"://\" and path, as imap.example.com";
+		return "not a URL, a host's name alone; write it without \"://\" and path, as "
+		       "imap.example.com";
 	if (memchr(text.at, ' ', text.len) || memchr(text.at, '\t', text.len))
 		return "a blank in it; write it without";
 	if (memchr(text.at, '@', text.len))
 		return "an address of a mailbox; write the server's name, as imap.example.com";
 	if (memchr(text.at, ':', text.len))
-		return "a port, or a broken address; write the name alone, and the port as port = …";
+		return "a port, or a broken address; write the name alone, and the port as port = "
+		       "…";
 	if (memchr(text.at, '_', text.len))
 		return "\"_\" in it, which no server's name has; write letters, digits and \"-\"";
 	return NULL;
@@ -77,10 +80,13 @@ judge_labels(struct bytes name)
 		if (len > LABEL_MOST)
 			return "a label longer than 63 bytes; write a shorter one";
 		if (name.at[0] == '-' || name.at[len - 1] == '-')
-			return "a label that begins or ends with \"-\"; write letters or digits there";
+			return "a label that begins or ends with \"-\"; write letters or digits "
+			       "there";
 		for (size_t i = 0; i < len; i++) {
-			if (!byte_is_letter(name.at[i]) && !byte_is_digit(name.at[i]) && name.at[i] != '-')
-				return "a character that no host's name has; write letters, digits, \"-\" and \".\"";
+			if (!byte_is_letter(name.at[i]) && !byte_is_digit(name.at[i]) &&
+				name.at[i] != '-')
+				return "a character that no host's name has; write letters, "
+				       "digits, \"-\" and \".\"";
 		}
 		name = bytes_from(name, len + 1);
 	}
@@ -128,7 +134,8 @@ host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why
 	if (text.len > 1 && text.at[text.len - 1] == '.')
 		text.len--;
 	if (text.len == 0 || looks_numeric(text)) {
-		fault_set(why, "neither a name nor an address; write one as imap.example.com or 192.0.2.1");
+		fault_set(why, "neither a name nor an address; write one as imap.example.com or "
+			       "192.0.2.1");
 		return ERR_INVALID;
 	}
 	for (size_t i = 0; i < text.len; i++)
@@ -139,14 +146,17 @@ host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why
 	}
 	if (!is_ascii(text) || has_a_label(text)) {
 		mistake = text.len > 1000 ? "longer than 253 bytes; write a shorter name" : NULL;
-		done = mistake ? IDN2_OK :
-				 idn2_lookup_u8((const uint8_t *)name.at, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+		done = mistake ? IDN2_OK
+			       : idn2_lookup_u8((const uint8_t *)name.at, &ascii,
+					 IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 		if (done == IDN2_MALLOC) {
 			err = ERR_MEMORY;
 			goto out;
 		}
 		if (done != IDN2_OK || !ascii) {
-			fault_set(why, "no international name (%s); write it in its own letters, or as its A-label (xn--…)",
+			fault_set(why,
+				"no international name (%s); write it in its own letters, or as "
+				"its A-label (xn--…)",
 				idn2_strerror(done));
 			goto out;
 		}

@@ -17,7 +17,8 @@ struct server_scope {
 struct load {
 	struct complaints *complaints;
 	const struct settings_paths *paths;
-	struct source **sources; /* in the order in which they are read; all live to the end of the load */
+	struct source *
+		*sources; /* in the order in which they are read; all live to the end of the load */
 	size_t source_count;
 	size_t bytes; /* of all texts */
 	struct scope root;
@@ -31,11 +32,12 @@ struct load {
 	bool is_out_of_memory;
 };
 
-/* at: where; NULL: no place is known. path: the setting's, or NULL. "what is wrong; what would be right" */
-void load_fault(struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
-	PRINTF_LIKE(4, 5);
-void load_warning(struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
-	PRINTF_LIKE(4, 5);
+/* at: where; NULL: no place is known. path: the setting's, or NULL. "what is wrong; what would be
+ * right" */
+void load_fault(struct load *load, const config_setting_t *at, const char *path, const char *format,
+	...) PRINTF_LIKE(4, 5);
+void load_warning(struct load *load, const config_setting_t *at, const char *path,
+	const char *format, ...) PRINTF_LIKE(4, 5);
 struct place load_place(const config_setting_t *at);
 /* strdup() that notes where the allocator said no; NULL for NULL. */
 char *load_copy(struct load *load, const char *text);
@@ -53,8 +55,9 @@ const struct scope *load_server_scope(const struct load *load, const char *host)
 void load_servers_end(struct load *load);
 void load_mailboxes_end(struct load *load);
 /* warnings.c: what is sound by itself and may be a mistake. */
-void warn_of_setting(struct load *load, enum setting setting, const struct slot *slot, const char *path);
-void warn_of_endpoint(struct load *load, const struct endpoint *endpoint, const config_setting_t *at,
-	const struct scopes *scopes, const char *path);
+void warn_of_setting(
+	struct load *load, enum setting setting, const struct slot *slot, const char *path);
+void warn_of_endpoint(struct load *load, const struct endpoint *endpoint,
+	const config_setting_t *at, const struct scopes *scopes, const char *path);
 
 #endif

@@ -35,7 +35,8 @@ is_given(const config_setting_t *group, enum setting setting)
 /* ---- servers */
 
 static void
-name_entry(const config_setting_t *at, const char *list, enum setting by, int index, char *path, size_t size)
+name_entry(const config_setting_t *at, const char *list, enum setting by, int index, char *path,
+	size_t size)
 {
 	const char *name = NULL;
 
@@ -68,7 +69,8 @@ load_server(struct load *load, const config_setting_t *at, const char *path)
 		free(server);
 		return;
 	}
-	if (host_put(&host, bytes_of(server->scope.slots[SETTING_HOST].text), &is_address, &why) != ERR_OK)
+	if (host_put(&host, bytes_of(server->scope.slots[SETTING_HOST].text), &is_address, &why) !=
+		ERR_OK)
 		goto no_memory;
 	server->host = buf_take(&host);
 	if (!server->host)
@@ -92,7 +94,8 @@ load_servers(struct load *load, const config_setting_t *list)
 		if (config_setting_is_group(at))
 			load_server(load, at, path);
 		else
-			load_fault(load, at, path, "%s: no group; write { host = \"imap.example.com\"; … }", path);
+			load_fault(load, at, path,
+				"%s: no group; write { host = \"imap.example.com\"; … }", path);
 	}
 }
 
@@ -119,8 +122,8 @@ load_servers_end(struct load *load)
 
 		if (strcmp(sorted[i - 1]->host, sorted[i]->host) == 0)
 			load_fault(load, at, "servers",
-				"servers: %s stands at %s:%d too; write one entry for each host", sorted[i]->host,
-				first.file, first.line);
+				"servers: %s stands at %s:%d too; write one entry for each host",
+				sorted[i]->host, first.file, first.line);
 	}
 }
 
@@ -179,8 +182,9 @@ join_labels(struct entry *entry, struct labels *labels)
 				if (set_label(labels, config_setting_get_elem(group, (unsigned)n)))
 					continue;
 				load_fault(entry->load, entry->at, entry->path,
-					"%s: more than %d labels with those of defaults; write fewer", entry->path,
-					MOST_LABELS);
+					"%s: more than %d labels with those of defaults; write "
+					"fewer",
+					entry->path, MOST_LABELS);
 				return;
 			}
 		}
@@ -253,8 +257,8 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 	size_t own = count_secrets(entry->groups[side], names);
 
 	if (own > 1)
-		load_fault(entry->load, entry->groups[side], path, "%s: both %s and %s; write one of them", path, names[0],
-			names[1]);
+		load_fault(entry->load, entry->groups[side], path,
+			"%s: both %s and %s; write one of them", path, names[0], names[1]);
 	if (endpoint->mechanism == MECHANISM_NONE)
 		return;
 	if (own > 0)
@@ -265,7 +269,8 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 		return; /* told as not built */
 	else
 		load_fault(entry->load, entry->groups[side], path,
-			"%s: no secret; write password_file = \"/…\" (or password, password_command, "
+			"%s: no secret; write password_file = \"/…\" (or password, "
+			"password_command, "
 			"password_credential), here or on the other side, or auth = \"none\"",
 			path);
 }
@@ -286,24 +291,29 @@ find_username(struct entry *entry, enum side side, struct endpoint *endpoint)
 		(entry->groups[other] && is_given(entry->groups[other], SETTING_USERNAME)))
 		return;
 	load_fault(entry->load, entry->groups[side], entry->side_paths[side],
-		"%s: no user name; write username = \"…\", or the mailbox's address", entry->side_paths[side]);
+		"%s: no user name; write username = \"…\", or the mailbox's address",
+		entry->side_paths[side]);
 }
 
 /* contract 3: port by security, security by port. */
 static void
 find_port(const struct scope *own, struct endpoint *endpoint)
 {
-	const struct slot *port = &own->slots[SETTING_PORT], *security = &own->slots[SETTING_SECURITY];
+	const struct slot *port = &own->slots[SETTING_PORT],
+			  *security = &own->slots[SETTING_SECURITY];
 
 	if (security->at)
 		endpoint->security = (enum security)security->number;
 	else
-		endpoint->security = port->at ? security_of_port((uint16_t)port->number) : SECURITY_TLS;
-	endpoint->port = port->at ? (uint16_t)port->number : port_of_security(endpoint->side, endpoint->security);
+		endpoint->security =
+			port->at ? security_of_port((uint16_t)port->number) : SECURITY_TLS;
+	endpoint->port = port->at ? (uint16_t)port->number
+				  : port_of_security(endpoint->side, endpoint->security);
 }
 
 static void
-find_rules(struct entry *entry, enum side side, const struct scopes *scopes, struct watch_rules *rules)
+find_rules(
+	struct entry *entry, enum side side, const struct scopes *scopes, struct watch_rules *rules)
 {
 	const struct slot *most = scopes_find(scopes, SETTING_RETRY_MAX);
 	struct buf words = { 0 };
@@ -323,8 +333,8 @@ find_rules(struct entry *entry, enum side side, const struct scopes *scopes, str
 	buf_put_string(&words, ") is below retry_interval (");
 	duration_put(&words, rules->retry_interval_us);
 	load_fault(entry->load, most ? most->at : entry->groups[side], entry->side_paths[side],
-		"%s: retry_max (%s); write a larger retry_max, or a smaller retry_interval", entry->side_paths[side],
-		words.at ? words.at : "");
+		"%s: retry_max (%s); write a larger retry_max, or a smaller retry_interval",
+		entry->side_paths[side], words.at ? words.at : "");
 	buf_done(&words);
 }
 
@@ -357,7 +367,8 @@ find_host(struct entry *entry, enum side side, struct endpoint *endpoint)
 
 	if (!is_given(entry->groups[side], SETTING_HOST))
 		load_fault(entry->load, entry->groups[side], entry->side_paths[side],
-			"%s: no host; write host = \"%s.example.com\"", entry->side_paths[side], side_name(side));
+			"%s: no host; write host = \"%s.example.com\"", entry->side_paths[side],
+			side_name(side));
 	if (!text)
 		return;
 	if (host_put(&host, bytes_of(text), &endpoint->is_address, &why) == ERR_OK)
@@ -378,7 +389,8 @@ find_account(struct load *load, const struct endpoint *endpoint, struct mailbox_
 	if (!out->sites[side])
 		load->is_out_of_memory = true;
 	if (endpoint->mechanism != MECHANISM_NONE && endpoint->username) {
-		if (account_key(bytes_of(endpoint->username), bytes_of(endpoint->host), &account) == ERR_OK) {
+		if (account_key(bytes_of(endpoint->username), bytes_of(endpoint->host), &account) ==
+			ERR_OK) {
 			out->account_lens[side] = account.len;
 			out->accounts[side] = buf_take(&account);
 		}
@@ -389,7 +401,8 @@ find_account(struct load *load, const struct endpoint *endpoint, struct mailbox_
 	buf_done(&account);
 }
 
-static const enum mechanism mechanisms[] = { MECHANISM_AUTO, MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_NONE };
+static const enum mechanism mechanisms[] = { MECHANISM_AUTO, MECHANISM_PLAIN, MECHANISM_LOGIN,
+	MECHANISM_NONE };
 
 static void
 make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
@@ -415,7 +428,8 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	if (side == SIDE_IMAP) {
 		const char *folder = scopes_text(&scopes, SETTING_FOLDER);
 
-		endpoint->folder = load_copy(load, folder ? folder : setting_rows[SETTING_FOLDER].fallback);
+		endpoint->folder =
+			load_copy(load, folder ? folder : setting_rows[SETTING_FOLDER].fallback);
 		endpoint->is_select = scopes_number(&scopes, SETTING_SELECT) == 1;
 	}
 	find_tls(load, &scopes, endpoint);
@@ -457,12 +471,12 @@ parse_sides(struct entry *entry)
 	static const enum scope_mark marks[SIDE_COUNT] = { IN_SMTP, IN_IMAP };
 
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		snprintf(entry->side_paths[side], sizeof(entry->side_paths[side]), "%s.%s", entry->path,
-			side_name((enum side)side));
+		snprintf(entry->side_paths[side], sizeof(entry->side_paths[side]), "%s.%s",
+			entry->path, side_name((enum side)side));
 		entry->groups[side] = entry->mailbox.slots[groups[side]].at;
 		if (entry->groups[side])
-			parse_group(entry->load, entry->groups[side], marks[side], entry->side_paths[side],
-				&entry->sides[side]);
+			parse_group(entry->load, entry->groups[side], marks[side],
+				entry->side_paths[side], &entry->sides[side]);
 	}
 }
 
@@ -476,7 +490,8 @@ load_mailbox(struct load *load, const config_setting_t *at, int index)
 
 	name_entry(at, "mailboxes", SETTING_NAME, index, entry.path, sizeof(entry.path));
 	if (!config_setting_is_group(at)) {
-		load_fault(load, at, entry.path, "%s: no group; write { name = \"…\"; smtp = { … }; imap = { … }; }",
+		load_fault(load, at, entry.path,
+			"%s: no group; write { name = \"…\"; smtp = { … }; imap = { … }; }",
 			entry.path);
 		return;
 	}
@@ -486,7 +501,8 @@ load_mailbox(struct load *load, const config_setting_t *at, int index)
 		load_fault(load, at, entry.path, "%s: no name; write name = \"…\"", entry.path);
 	if (!is_given(at, SETTING_SMTP) && !is_given(at, SETTING_IMAP))
 		load_fault(load, at, entry.path,
-			"%s: neither smtp nor imap; write at least one, as imap = { host = \"imap.example.com\"; };",
+			"%s: neither smtp nor imap; write at least one, as imap = { host = "
+			"\"imap.example.com\"; };",
 			entry.path);
 	out = add_mailbox(load);
 	if (!out)
@@ -525,16 +541,20 @@ load_mailboxes_end(struct load *load)
 {
 	struct settings *settings = load->settings;
 
-	/* glibc's is a merge sort (up to a quarter of the memory): what came first stays in front. */
+	/* glibc's is a merge sort (up to a quarter of the memory): what came first stays in front.
+	 */
 	if (settings->mailbox_count > 1)
-		qsort(settings->mailboxes, settings->mailbox_count, sizeof(*settings->mailboxes), compare_mailboxes);
+		qsort(settings->mailboxes, settings->mailbox_count, sizeof(*settings->mailboxes),
+			compare_mailboxes);
 	for (size_t i = 1; i < settings->mailbox_count; i++) {
 		const struct mailbox_settings *first = &settings->mailboxes[i - 1];
 		const struct mailbox_settings *second = &settings->mailboxes[i];
 
 		if (first->name && second->name && strcmp(first->name, second->name) == 0)
-			complaint_note(load->complaints, false, (struct place){ second->file, second->line },
-				"mailboxes", "mailboxes.%s: this name stands at %s:%d too; give each mailbox a name of its own",
+			complaint_note(load->complaints, false,
+				(struct place){ second->file, second->line }, "mailboxes",
+				"mailboxes.%s: this name stands at %s:%d too; give each mailbox a "
+				"name of its own",
 				second->name, first->file, first->line);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * numbers.c: one pass over a file's text by libconfig's own tokens: numbers that it would wrap, NULs, strings without
- * an end, brackets too deep, a comma too many, includes. Layer: config.
+ * numbers.c: one pass over a file's text by libconfig's own tokens: numbers that it would wrap,
+ * NULs, strings without an end, brackets too deep, a comma too many, includes. Layer: config.
  */
 #include "config/numbers.h"
 
@@ -20,6 +20,8 @@ struct scanner {
 	struct bytes name; /* the last one, for what is told of its value */
 	size_t depth;
 	unsigned members[SCAN_MOST_DEPTH + 1];
+	int opened[SCAN_MOST_DEPTH + 1]; /* lines */
+	char brackets[SCAN_MOST_DEPTH + 1];
 	bool is_after_comma;
 	int comma_line;
 	bool is_ended;
@@ -31,7 +33,8 @@ peek(const struct scanner *s, size_t ahead)
 	return s->at + ahead < s->text.len ? s->text.at[s->at + ahead] : '\0';
 }
 
-static void tell(struct scanner *s, int line, enum scan_fault fault, const char *format, ...) PRINTF_LIKE(4, 5);
+static void tell(struct scanner *s, int line, enum scan_fault fault, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 
 static void
 tell(struct scanner *s, int line, enum scan_fault fault, const char *format, ...)
@@ -104,14 +107,20 @@ skip_string(struct scanner *s)
 		}
 		if (byte == '\\' && s->at + 1 < s->text.len) {
 			if (peek(s, 1) == 'x' && peek(s, 2) == '0' && peek(s, 3) == '0')
-				tell(s, s->line, SCAN_VALUE, "%.*s: \\x00 in a string, a byte that no setting can have; leave it out",
+				tell(s, s->line, SCAN_VALUE,
+					"%.*s: \\x00 in a string, a byte that no setting can have; "
+					"leave it out",
 					BYTES_ARG(s->name));
-			else if (peek(s, 1) == 'x' && !(is_hex_digit(peek(s, 2)) && is_hex_digit(peek(s, 3))))
-				tell(s, s->line, SCAN_VALUE, "%.*s: \\x without two hex digits; write a backslash as \\\\",
+			else if (peek(s, 1) == 'x' &&
+				 !(is_hex_digit(peek(s, 2)) && is_hex_digit(peek(s, 3))))
+				tell(s, s->line, SCAN_VALUE,
+					"%.*s: \\x without two hex digits; write a backslash as "
+					"\\\\",
 					BYTES_ARG(s->name));
 			else if (!memchr("nrtf\\\"x", peek(s, 1), 7))
 				tell(s, s->line, SCAN_VALUE,
-					"%.*s: a backslash before a character that needs none; write a backslash as \\\\",
+					"%.*s: a backslash before a character that needs none; "
+					"write a backslash as \\\\",
 					BYTES_ARG(s->name));
 			s->at++;
 		}
@@ -125,7 +134,8 @@ skip_string(struct scanner *s)
 static bool
 is_name_byte(char byte)
 {
-	return byte_is_letter(byte) || byte_is_digit(byte) || byte == '_' || byte == '-' || byte == '*';
+	return byte_is_letter(byte) || byte_is_digit(byte) || byte == '_' || byte == '-' ||
+	       byte == '*';
 }
 
 static void
@@ -142,7 +152,8 @@ read_name(struct scanner *s)
 		return; /* true, false */
 	s->name = bytes_first(bytes_from(s->text, from), s->at - from < 40 ? s->at - from : 40);
 	if (++s->members[s->depth] == SCAN_MOST_MEMBERS + 1) {
-		tell(s, s->line, SCAN_BROKEN, "more than %d settings in one group; there are no more than a hundred",
+		tell(s, s->line, SCAN_BROKEN,
+			"more than %d settings in one group; there are no more than a hundred",
 			SCAN_MOST_MEMBERS);
 		s->is_ended = true;
 	}
@@ -186,17 +197,20 @@ read_number(struct scanner *s)
 	}
 	len = s->at - from;
 	if (len > TOKEN_MOST) {
-		tell(s, s->line, SCAN_VALUE, "%.*s: a number of %zu digits; the largest is 2147483647",
+		tell(s, s->line, SCAN_VALUE,
+			"%.*s: a number of %zu digits; the largest is 2147483647",
 			BYTES_ARG(s->name), len);
 		return;
 	}
 	memcpy(token, s->text.at + from, len);
 	token[len] = '\0';
 	if (is_float && !isfinite(strtod(token, NULL)))
-		tell(s, s->line, SCAN_VALUE, "%.*s: the number %s is too large; write one that is within its range",
+		tell(s, s->line, SCAN_VALUE,
+			"%.*s: the number %s is too large; write one that is within its range",
 			BYTES_ARG(s->name), token);
 	else if (!is_float && is_too_large(token, len))
-		tell(s, s->line, SCAN_VALUE, "%.*s: the number %s is too large; the largest is 2147483647",
+		tell(s, s->line, SCAN_VALUE,
+			"%.*s: the number %s is too large; the largest is 2147483647",
 			BYTES_ARG(s->name), token);
 }
 
@@ -205,19 +219,23 @@ begins_number(const struct scanner *s)
 {
 	char byte = peek(s, 0);
 
-	return byte_is_digit(byte) || ((byte == '+' || byte == '-' || byte == '.') && byte_is_digit(peek(s, 1)));
+	return byte_is_digit(byte) ||
+	       ((byte == '+' || byte == '-' || byte == '.') && byte_is_digit(peek(s, 1)));
 }
 
 static void
 open_bracket(struct scanner *s)
 {
 	if (s->depth == SCAN_MOST_DEPTH) {
-		tell(s, s->line, SCAN_BROKEN, "more than %d brackets within each other; no setting needs so many",
+		tell(s, s->line, SCAN_BROKEN,
+			"more than %d brackets within each other; no setting needs so many",
 			SCAN_MOST_DEPTH);
 		s->is_ended = true;
 		return;
 	}
 	s->members[++s->depth] = 0;
+	s->opened[s->depth] = s->line;
+	s->brackets[s->depth] = peek(s, 0);
 	s->at++;
 }
 
@@ -225,7 +243,8 @@ static void
 close_bracket(struct scanner *s)
 {
 	if (s->is_after_comma && peek(s, 0) != '}')
-		tell(s, s->comma_line, SCAN_COMMA, "a comma too many before \"%c\"; take it away", peek(s, 0));
+		tell(s, s->comma_line, SCAN_COMMA, "a comma too many before \"%c\"; take it away",
+			peek(s, 0));
 	if (s->depth > 0)
 		s->depth--;
 	s->at++;
@@ -253,8 +272,8 @@ read_include(struct scanner *s)
 		at++;
 	if (at >= s->text.len || s->text.at[at] != '"')
 		return false;
-	s->scan->on_include(
-		s->scan->owner, s->line, s->at, at + 1, (struct bytes){ s->text.at + name, at - name });
+	s->scan->on_include(s->scan->owner, s->line, s->at, at + 1,
+		(struct bytes){ s->text.at + name, at - name });
 	s->at = at + 1;
 	return true;
 }
@@ -272,7 +291,8 @@ next_token(struct scanner *s)
 		skip_long_comment(s);
 		return;
 	}
-	if (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n' || byte == '\f' || byte == '\0') {
+	if (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n' || byte == '\f' ||
+		byte == '\0') {
 		step(s);
 		return;
 	}
@@ -299,13 +319,18 @@ scan_text(struct bytes text, const struct scan *scan)
 	struct scanner s = { .scan = scan, .text = text, .line = 1, .name = BYTES("?") };
 
 	if (bytes_starts(text, BYTES("\xef\xbb\xbf"))) {
-		tell(&s, 1, SCAN_BROKEN, "the file begins with a byte order mark; save it as UTF-8 without one");
+		tell(&s, 1, SCAN_BROKEN,
+			"the file begins with a byte order mark; save it as UTF-8 without one");
 		return;
 	}
 	if (bytes_starts(text, BYTES("\xff\xfe")) || bytes_starts(text, BYTES("\xfe\xff"))) {
-		tell(&s, 1, SCAN_BROKEN, "the file begins with the byte order mark of UTF-16; save it as UTF-8");
+		tell(&s, 1, SCAN_BROKEN,
+			"the file begins with the byte order mark of UTF-16; save it as UTF-8");
 		return;
 	}
 	while (s.at < s.text.len && !s.is_ended)
 		next_token(&s);
+	if (!s.is_ended && s.depth > 0)
+		tell(&s, s.opened[s.depth], SCAN_OPEN,
+			"\"%c\" is opened here and never closed; close it", s.brackets[s.depth]);
 }

@@ -10,7 +10,7 @@
 #include "config/load.h"
 #include "config/suggest.h"
 
-#define SETTING(id, name, scopes, kind, fallback, range, state, sentence)                                              \
+#define SETTING(id, name, scopes, kind, fallback, range, state, sentence)                          \
 	[SETTING_##id] = { name, scopes, KIND_##kind, fallback, range, STATE_##state, sentence },
 enum {
 	STATE_LATER,
@@ -91,29 +91,30 @@ tell_unknown(struct load *load, const config_setting_t *at, enum scope_mark wher
 	} else if (elsewhere) {
 		put_scopes(&scopes, elsewhere->scopes);
 		if (buf_err(&scopes) == ERR_OK)
-			load_fault(load, at, path, "%s: %s cannot stand %s; it stands %s", path, name, scope_name(where),
-				scopes.at);
+			load_fault(load, at, path, "%s: %s cannot stand %s; it stands %s", path,
+				name, scope_name(where), scopes.at);
 		else
 			load->is_out_of_memory = true;
 	} else {
-		load_fault(load, at, path, "%s: no such setting; mboxwatch.conf(5) lists those %s", path,
-			scope_name(where));
+		load_fault(load, at, path, "%s: no such setting; mboxwatch.conf(5) lists those %s",
+			path, scope_name(where));
 	}
 	buf_done(&scopes);
 }
 
 static void
-tell_override(struct load *load, const config_setting_t *at, const struct slot *slot, const char *path)
+tell_override(
+	struct load *load, const config_setting_t *at, const struct slot *slot, const char *path)
 {
 	struct place place = load_place(slot->at);
 
-	load_warning(load, at, path, "%s: set here anew; %s:%d said otherwise and counts no more", path, place.file,
-		place.line);
+	load_warning(load, at, path, "%s: set here anew; %s:%d said otherwise and counts no more",
+		path, place.file, place.line);
 }
 
 static void
-parse_setting(struct load *load, const config_setting_t *at, enum scope_mark where, const char *path,
-	struct scope *scope)
+parse_setting(struct load *load, const config_setting_t *at, enum scope_mark where,
+	const char *path, struct scope *scope)
 {
 	const struct setting_row *row = find_row(config_setting_name(at), where);
 	enum setting setting;
@@ -136,7 +137,8 @@ parse_setting(struct load *load, const config_setting_t *at, enum scope_mark whe
 		if (scope->labels_count < COUNT_OF(scope->labels))
 			scope->labels[scope->labels_count++] = at;
 		else
-			load_fault(load, at, path, "%s: given in too many files; give them in one", path);
+			load_fault(load, at, path, "%s: given in too many files; give them in one",
+				path);
 	} else if (scope->slots[setting].at && row->kind != KIND_GROUP && row->kind != KIND_LIST) {
 		tell_override(load, at, &scope->slots[setting], path);
 	}
@@ -145,8 +147,8 @@ parse_setting(struct load *load, const config_setting_t *at, enum scope_mark whe
 }
 
 void
-parse_group(struct load *load, const config_setting_t *group, enum scope_mark where, const char *prefix,
-	struct scope *scope)
+parse_group(struct load *load, const config_setting_t *group, enum scope_mark where,
+	const char *prefix, struct scope *scope)
 {
 	int length = config_setting_length(group);
 	char path[256];
@@ -154,7 +156,8 @@ parse_group(struct load *load, const config_setting_t *group, enum scope_mark wh
 	for (int i = 0; i < length && !load->is_out_of_memory; i++) {
 		const config_setting_t *at = config_setting_get_elem(group, (unsigned)i);
 
-		snprintf(path, sizeof(path), "%s%s%.64s", prefix, prefix[0] ? "." : "", config_setting_name(at));
+		snprintf(path, sizeof(path), "%s%s%.64s", prefix, prefix[0] ? "." : "",
+			config_setting_name(at));
 		parse_setting(load, at, where, path, scope);
 	}
 }

@@ -1,5 +1,6 @@
 /*
- * parse.h: groups of a settings file, judged by the table of all settings (settings.def). Layer: config.
+ * parse.h: groups of a settings file, judged by the table of all settings (settings.def). Layer:
+ * config.
  */
 #ifndef CONFIG_PARSE_H
 #define CONFIG_PARSE_H
@@ -72,8 +73,8 @@ extern const struct setting_row setting_rows[SETTING_COUNT];
 /* What one setting was given; borrowed from its file. */
 struct slot {
 	const config_setting_t *at; /* NULL: not set (or faulty) */
-	int64_t number;		    /* INT; BOOL; DURATION: microseconds; WORD: its index in the range */
-	const char *text;	    /* all kinds that are a string */
+	int64_t number;	  /* INT; BOOL; DURATION: microseconds; WORD: its index in the range */
+	const char *text; /* all kinds that are a string */
 };
 
 /* What one group says, or several files' groups of one name. */
@@ -92,12 +93,12 @@ struct load;
  *   prefix  "mailboxes.support.imap"; "" for the root
  * A slot that was set by an earlier file is overridden, and that is told as a warning.
  */
-void parse_group(struct load *load, const config_setting_t *group, enum scope_mark where, const char *prefix,
-	struct scope *scope);
+void parse_group(struct load *load, const config_setting_t *group, enum scope_mark where,
+	const char *prefix, struct scope *scope);
 
 /* One value by its row (values.c). False: it was told what is wrong. */
-bool value_check(struct load *load, enum setting setting, const config_setting_t *at, const char *path,
-	struct slot *out);
+bool value_check(struct load *load, enum setting setting, const config_setting_t *at,
+	const char *path, struct slot *out);
 /* "2/1h". ERR_SYNTAX, ERR_RANGE */
 CHECKED enum err count_parse(struct bytes text, unsigned *count, int64_t *window_us);
 /* A duration that values.c has judged, in microseconds: a text, or seconds. */

@@ -1,12 +1,14 @@
 /*
- * plan.c: what the settings come to: logins a day, probes a minute, intervals that result, memory. Layer: config.
+ * plan.c: what the settings come to: logins a day, probes a minute, intervals that result, memory.
+ * Layer: config.
  */
 #include <stdlib.h>
 
 #include "config/settings.h"
 
 #define MOST_LISTED ((size_t)40)
-/* As watch/server.c: the window in which no more logins than the budget are made, with its slack. */
+/* As watch/server.c: the window in which no more logins than the budget are made, with its slack.
+ */
 #define STRETCH_WINDOW_S 61.0
 /* design.md 4, seen: the program at rest, a mailbox, a probe in its handshake. */
 #define BASE_KIB 12288
@@ -18,8 +20,8 @@ struct server_plan {
 	unsigned logins_per_minute; /* the budget */
 	unsigned connections;
 	size_t endpoints;
-	double probes; /* per minute, as set */
-	double logins; /* of these */
+	double probes;	/* per minute, as set */
+	double logins;	/* of these */
 	double stretch; /* 1: none */
 };
 
@@ -58,14 +60,15 @@ collect_hosts(struct plan *plan)
 	for (size_t i = 0; i < plan->settings->mailbox_count; i++) {
 		for (size_t side = 0; side < SIDE_COUNT; side++) {
 			if (plan->settings->mailboxes[i].sides[side])
-				plan->servers[count++].host = plan->settings->mailboxes[i].sides[side]->host;
+				plan->servers[count++].host =
+					plan->settings->mailboxes[i].sides[side]->host;
 		}
 	}
 	if (count > 1)
 		qsort(plan->servers, count, sizeof(*plan->servers), compare_hosts);
 	for (size_t i = 0; i < count; i++) {
-		if (plan->server_count == 0 ||
-			strcmp(plan->servers[plan->server_count - 1].host, plan->servers[i].host) != 0)
+		if (plan->server_count == 0 || strcmp(plan->servers[plan->server_count - 1].host,
+						       plan->servers[i].host) != 0)
 			plan->servers[plan->server_count++] = (struct server_plan){
 				.host = plan->servers[i].host,
 				.logins_per_minute = plan->settings->limits.logins_per_minute,
@@ -115,22 +118,27 @@ put_interval(struct buf *out, double us)
 {
 	int64_t whole = (int64_t)us;
 
-	duration_put(out, whole < US_PER_M ? whole / US_PER_MS * US_PER_MS : whole / US_PER_S * US_PER_S);
+	duration_put(out,
+		whole < US_PER_M ? whole / US_PER_MS * US_PER_MS : whole / US_PER_S * US_PER_S);
 }
 
 static void
 put_server(struct buf *out, const struct server_plan *server)
 {
-	buf_put_format(out, "  %s: %zu endpoint%s, %.1f probes a minute, %.1f logins a minute of %u", server->host,
-		server->endpoints, server->endpoints == 1 ? "" : "s", server->probes / server->stretch,
-		server->logins / server->stretch, server->logins_per_minute);
+	buf_put_format(out,
+		"  %s: %zu endpoint%s, %.1f probes a minute, %.1f logins a minute of %u",
+		server->host, server->endpoints, server->endpoints == 1 ? "" : "s",
+		server->probes / server->stretch, server->logins / server->stretch,
+		server->logins_per_minute);
 	if (server->stretch > 1)
-		buf_put_format(out, "; intervals stretched %.2f times by logins_per_minute", server->stretch);
+		buf_put_format(out, "; intervals stretched %.2f times by logins_per_minute",
+			server->stretch);
 	buf_put_byte(out, '\n');
 }
 
 static void
-put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings *mailbox, enum side side)
+put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings *mailbox,
+	enum side side)
 {
 	const struct endpoint *endpoint = mailbox->sides[side];
 	double stretch = find_server(plan, endpoint->host)->stretch;
@@ -170,7 +178,8 @@ put_mailbox(struct buf *out, const struct plan *plan, const struct mailbox_setti
 static int
 compare_load(const void *a, const void *b)
 {
-	const struct server_plan *one = *(struct server_plan *const *)a, *other = *(struct server_plan *const *)b;
+	const struct server_plan *one = *(struct server_plan *const *)a,
+				 *other = *(struct server_plan *const *)b;
 
 	if (one->stretch != other->stretch)
 		return one->stretch < other->stretch ? 1 : -1;
@@ -213,7 +222,8 @@ put_servers(struct buf *out, const struct plan *plan)
 static void
 put_mailboxes(struct buf *out, const struct plan *plan)
 {
-	size_t count = plan->settings->mailbox_count, listed = count < MOST_LISTED ? count : MOST_LISTED;
+	size_t count = plan->settings->mailbox_count,
+	       listed = count < MOST_LISTED ? count : MOST_LISTED;
 	double logins[SIDE_COUNT] = { 0 };
 
 	buf_put_format(out, "mailboxes:\n");
@@ -224,16 +234,18 @@ put_mailboxes(struct buf *out, const struct plan *plan)
 
 		for (size_t side = 0; mailbox->is_enabled && side < SIDE_COUNT; side++) {
 			if (mailbox->accounts[side])
-				logins[side] += per_minute(mailbox, side) * 1440 /
-						find_server(plan, mailbox->sides[side]->host)->stretch;
+				logins[side] +=
+					per_minute(mailbox, side) * 1440 /
+					find_server(plan, mailbox->sides[side]->host)->stretch;
 		}
 	}
 	if (listed < count)
-		buf_put_format(out, "  and %zu more: %.0f logins a day by smtp, %.0f by imap\n", count - listed,
-			logins[SIDE_SMTP], logins[SIDE_IMAP]);
+		buf_put_format(out, "  and %zu more: %.0f logins a day by smtp, %.0f by imap\n",
+			count - listed, logins[SIDE_SMTP], logins[SIDE_IMAP]);
 }
 
-/* Probes at a time: as many as begin within ten seconds, a slow probe's time, and never more than in_flight. */
+/* Probes at a time: as many as begin within ten seconds, a slow probe's time, and never more than
+ * in_flight. */
 static void
 put_memory(struct buf *out, const struct plan *plan)
 {
@@ -246,7 +258,9 @@ put_memory(struct buf *out, const struct plan *plan)
 	if (at_once > settings->limits.in_flight)
 		at_once = settings->limits.in_flight;
 	buf_put_format(out, "in all: %.1f probes a minute; memory about %.0f MiB\n", probes,
-		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once) / 1024 + 0.5);
+		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once) /
+				1024 +
+			0.5);
 }
 
 void
@@ -257,7 +271,8 @@ settings_put_plan(struct buf *out, const struct settings *settings)
 
 	for (size_t i = 0; i < settings->mailbox_count; i++)
 		enabled += settings->mailboxes[i].is_enabled;
-	buf_put_format(out, "%zu mailbox%s", settings->mailbox_count, settings->mailbox_count == 1 ? "" : "es");
+	buf_put_format(out, "%zu mailbox%s", settings->mailbox_count,
+		settings->mailbox_count == 1 ? "" : "es");
 	if (enabled < settings->mailbox_count)
 		buf_put_format(out, ", %zu of them paused", settings->mailbox_count - enabled);
 	buf_put_byte(out, '\n');

@@ -1,6 +1,6 @@
 /*
- * scope.h: the nearest wins (contract 3): endpoint, mailbox, servers, defaults, then the built-in default.
- * Layer: config.
+ * scope.h: the nearest wins (contract 3): endpoint, mailbox, servers, defaults, then the built-in
+ * default. Layer: config.
  */
 #ifndef CONFIG_SCOPE_H
 #define CONFIG_SCOPE_H

@@ -26,7 +26,8 @@ load_fault(struct load *load, const config_setting_t *at, const char *path, cons
 }
 
 void
-load_warning(struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
+load_warning(
+	struct load *load, const config_setting_t *at, const char *path, const char *format, ...)
 {
 	va_list arguments;
 
@@ -74,7 +75,8 @@ parse_file(struct load *load, struct source *source, struct scope *root)
 		load_servers(load, root->slots[SETTING_SERVERS].at);
 }
 
-/* Mailboxes come last: defaults and servers of a later file hold for those of an earlier one too. */
+/* Mailboxes come last: defaults and servers of a later file hold for those of an earlier one too.
+ */
 static void
 parse_files(struct load *load)
 {
@@ -139,7 +141,8 @@ join_resolvers(struct load *load, const config_setting_t *at)
 	for (int i = 0; at && i < config_setting_length(at); i++) {
 		if (i > 0)
 			buf_put_byte(&joined, ',');
-		if (resolver_put(&joined, bytes_of(config_setting_get_string_elem(at, i))) == ERR_MEMORY)
+		if (resolver_put(&joined, bytes_of(config_setting_get_string_elem(at, i))) ==
+			ERR_MEMORY)
 			load->is_out_of_memory = true;
 	}
 	text = at ? buf_take(&joined) : NULL;
@@ -167,7 +170,8 @@ take_daemon(struct load *load, struct settings *settings)
 	settings->syslog_facility = facility_number(number_of(alerts, SETTING_SYSLOG_FACILITY));
 	if (settings->journal == SINK_ON && settings->syslog == SINK_ON)
 		load_warning(load, alerts->slots[SETTING_SYSLOG].at, "alerts.syslog",
-			"alerts.syslog: both journal and syslog; where the journal forwards to syslog each alert is told "
+			"alerts.syslog: both journal and syslog; where the journal forwards to "
+			"syslog each alert is told "
 			"twice: write one of them true");
 }
 
@@ -189,14 +193,15 @@ take_limits(struct load *load, struct watch_limits *out)
 	};
 	for (int i = 0; counts && i < config_setting_length(counts); i++) {
 		struct watch_count_rule *rule = &out->refused_logins[i];
-		enum err err = count_parse(
-			bytes_of(config_setting_get_string_elem(counts, i)), &rule->count, &rule->window_us);
+		enum err err = count_parse(bytes_of(config_setting_get_string_elem(counts, i)),
+			&rule->count, &rule->window_us);
 
 		assert(err == ERR_OK); /* judged by values.c */
 		out->refused_logins_count = (size_t)i + 1;
 	}
 	for (int i = 0; retries && i < config_setting_length(retries); i++) {
-		out->brake_retry_us[i] = duration_value(config_setting_get_elem(retries, (unsigned)i));
+		out->brake_retry_us[i] =
+			duration_value(config_setting_get_elem(retries, (unsigned)i));
 		out->brake_retry_count = (size_t)i + 1;
 	}
 }
@@ -240,7 +245,8 @@ load_done(struct load *load)
 }
 
 enum err
-settings_load(const struct settings_paths *paths, struct settings **out, struct complaints *complaints)
+settings_load(
+	const struct settings_paths *paths, struct settings **out, struct complaints *complaints)
 {
 	struct load *load = calloc(1, sizeof(*load));
 	struct settings *settings = calloc(1, sizeof(*settings));

@@ -1,6 +1,6 @@
 /*
- * suggest.c: the nearest of the words that would have been right, by edits (insert, drop, change, swap of neighbours).
- * Layer: config.
+ * suggest.c: the nearest of the words that would have been right, by edits (insert, drop, change,
+ * swap of neighbours). Layer: config.
  */
 #include "config/suggest.h"
 
@@ -32,7 +32,8 @@ edits_between(struct bytes a, struct bytes b)
 			char in_a = byte_lower(a.at[i - 1] == '-' ? '_' : a.at[i - 1]);
 			char in_b = byte_lower(b.at[j - 1]);
 
-			now[j] = least_of(least_of(last[j], now[j - 1]) + 1, last[j - 1] + (in_a != in_b));
+			now[j] = least_of(
+				least_of(last[j], now[j - 1]) + 1, last[j - 1] + (in_a != in_b));
 			if (i > 1 && j > 1 && in_a == byte_lower(b.at[j - 2]) &&
 				byte_lower(a.at[i - 2]) == in_b)
 				now[j] = least_of(now[j], before_last[j - 2] + 1);

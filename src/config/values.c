@@ -28,8 +28,8 @@ struct judged {
 	struct slot *out;
 };
 
-#define FAULT(judged, format, ...)                                                                                     \
-	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format,                                        \
+#define FAULT(judged, format, ...)                                                                 \
+	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format,                    \
 		(judged)->path __VA_OPT__(, ) __VA_ARGS__)
 
 static const char *
@@ -107,7 +107,8 @@ check_bool(struct judged *j)
 static bool
 is_int(const config_setting_t *at)
 {
-	return config_setting_type(at) == CONFIG_TYPE_INT || config_setting_type(at) == CONFIG_TYPE_INT64;
+	return config_setting_type(at) == CONFIG_TYPE_INT ||
+	       config_setting_type(at) == CONFIG_TYPE_INT64;
 }
 
 static bool
@@ -118,7 +119,8 @@ check_int(struct judged *j)
 
 	range_ends(j->row, &least, &most);
 	if (config_setting_type(j->at) == CONFIG_TYPE_FLOAT) {
-		FAULT(j, "%g; write a whole number, %s", config_setting_get_float(j->at), j->row->range);
+		FAULT(j, "%g; write a whole number, %s", config_setting_get_float(j->at),
+			j->row->range);
 		return false;
 	}
 	if (!is_int(j->at)) {
@@ -126,7 +128,8 @@ check_int(struct judged *j)
 		return false;
 	}
 	if (number < least || number > most) {
-		FAULT(j, "%lld is out of range; write %lld to %lld", number, (long long)least, (long long)most);
+		FAULT(j, "%lld is out of range; write %lld to %lld", number, (long long)least,
+			(long long)most);
 		return false;
 	}
 	j->out->number = number;
@@ -144,19 +147,22 @@ read_duration(struct judged *j, const config_setting_t *at, int64_t *us)
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
 	case CONFIG_TYPE_FLOAT:
-		seconds = config_setting_type(at) == CONFIG_TYPE_FLOAT ? config_setting_get_float(at) :
-									 (double)config_setting_get_int64(at);
+		seconds = config_setting_type(at) == CONFIG_TYPE_FLOAT
+				  ? config_setting_get_float(at)
+				  : (double)config_setting_get_int64(at);
 		if (isfinite(seconds) && seconds >= 0 && seconds < 36500.0 * 86400) {
 			*us = llround(seconds * 1e6);
 			return true;
 		}
-		FAULT(j, "%g is no number of seconds; write a duration, as \"90s\" or \"5m\"", seconds);
+		FAULT(j, "%g is no number of seconds; write a duration, as \"90s\" or \"5m\"",
+			seconds);
 		return false;
 	case CONFIG_TYPE_STRING:
 		err = duration_parse(bytes_of(config_setting_get_string(at)), us);
 		if (err == ERR_OK)
 			return true;
-		FAULT(j, "\"%.60s\" is %s; write one as \"90s\", \"5m\" or \"1h30m\"", config_setting_get_string(at),
+		FAULT(j, "\"%.60s\" is %s; write one as \"90s\", \"5m\" or \"1h30m\"",
+			config_setting_get_string(at),
 			err == ERR_RANGE ? "too long" : "no duration");
 		return false;
 	default:
@@ -171,7 +177,8 @@ duration_value(const config_setting_t *at)
 	int64_t us = 0;
 
 	if (config_setting_type(at) == CONFIG_TYPE_STRING)
-		return duration_parse(bytes_of(config_setting_get_string(at)), &us) == ERR_OK ? us : 0;
+		return duration_parse(bytes_of(config_setting_get_string(at)), &us) == ERR_OK ? us
+											      : 0;
 	if (config_setting_type(at) == CONFIG_TYPE_FLOAT)
 		return llround(config_setting_get_float(at) * 1e6);
 	return (int64_t)config_setting_get_int64(at) * US_PER_S;
@@ -203,7 +210,8 @@ check_duration(struct judged *j)
 static bool
 is_sequence(const config_setting_t *at)
 {
-	return config_setting_type(at) == CONFIG_TYPE_ARRAY || config_setting_type(at) == CONFIG_TYPE_LIST;
+	return config_setting_type(at) == CONFIG_TYPE_ARRAY ||
+	       config_setting_type(at) == CONFIG_TYPE_LIST;
 }
 
 static bool
@@ -213,13 +221,15 @@ check_durations(struct judged *j)
 
 	if (length < 1 || length > WATCH_MOST_COUNTS) {
 		FAULT(j, "%s; write 1 to %d durations, as [\"1h\", \"6h\"]",
-			is_sequence(j->at) ? "too few or too many" : type_words(j->at), WATCH_MOST_COUNTS);
+			is_sequence(j->at) ? "too few or too many" : type_words(j->at),
+			WATCH_MOST_COUNTS);
 		return false;
 	}
 	for (int i = 0; i < length; i++) {
 		int64_t us;
 
-		if (!read_duration(j, config_setting_get_elem(j->at, (unsigned)i), &us) || !is_within(j, us))
+		if (!read_duration(j, config_setting_get_elem(j->at, (unsigned)i), &us) ||
+			!is_within(j, us))
 			return false;
 	}
 	return true;
@@ -240,7 +250,8 @@ count_parse(struct bytes text, unsigned *count, int64_t *window_us)
 	if (err != ERR_OK)
 		return err;
 	*count = (unsigned)number;
-	return number < 1 || *window_us < US_PER_S || *window_us > 31 * US_PER_D ? ERR_RANGE : ERR_OK;
+	return number < 1 || *window_us < US_PER_S || *window_us > 31 * US_PER_D ? ERR_RANGE
+										 : ERR_OK;
 }
 
 static bool
@@ -250,7 +261,8 @@ check_counts(struct judged *j)
 
 	if (length < 1 || length > WATCH_MOST_COUNTS) {
 		FAULT(j, "%s; write 1 to %d counts, as [\"2/1h\", \"4/1d\"]",
-			is_sequence(j->at) ? "too few or too many" : type_words(j->at), WATCH_MOST_COUNTS);
+			is_sequence(j->at) ? "too few or too many" : type_words(j->at),
+			WATCH_MOST_COUNTS);
 		return false;
 	}
 	for (int i = 0; i < length; i++) {
@@ -261,8 +273,10 @@ check_counts(struct judged *j)
 
 		if (err == ERR_OK)
 			continue;
-		FAULT(j, "\"%.60s\" %s; write a count and its window, as \"2/1h\"", text ? text : "?",
-			err == ERR_RANGE ? "is out of range (1 to 1000, in 1s to 31d)" : "is no count");
+		FAULT(j, "\"%.60s\" %s; write a count and its window, as \"2/1h\"",
+			text ? text : "?",
+			err == ERR_RANGE ? "is out of range (1 to 1000, in 1s to 31d)"
+					 : "is no count");
 		return false;
 	}
 	return true;
@@ -286,7 +300,8 @@ has_controls(struct bytes text)
 
 /* A text of valid UTF-8 without control characters, 1 to `most` bytes. H4-06, H4-25 */
 static bool
-read_text(struct judged *j, const config_setting_t *at, size_t most, const char *form, struct bytes *out)
+read_text(struct judged *j, const config_setting_t *at, size_t most, const char *form,
+	struct bytes *out)
 {
 	const char *text = config_setting_get_string(at);
 
@@ -302,7 +317,8 @@ read_text(struct judged *j, const config_setting_t *at, size_t most, const char 
 	else if (u8_check((const uint8_t *)out->at, out->len))
 		FAULT(j, "not UTF-8; save the file as UTF-8");
 	else if (has_controls(*out))
-		FAULT(j, "a line end or another control character in it; write %s without it", form);
+		FAULT(j, "a line end or another control character in it; write %s without it",
+			form);
 	else
 		return true;
 	return false;
@@ -358,8 +374,12 @@ check_group_name(struct judged *j)
 	if (!read_text(j, j->at, 32, "the name of a group of this system", &text))
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		if (!byte_is_letter(text.at[i]) && !byte_is_digit(text.at[i]) && !strchr("_.-$", text.at[i])) {
-			FAULT(j, "\"%s\" is no group's name; write letters, digits, \"_\", \".\" and \"-\"", text.at);
+		if (!byte_is_letter(text.at[i]) && !byte_is_digit(text.at[i]) &&
+			!strchr("_.-$", text.at[i])) {
+			FAULT(j,
+				"\"%s\" is no group's name; write letters, digits, \"_\", \".\" "
+				"and \"-\"",
+				text.at);
 			return false;
 		}
 	}
@@ -396,7 +416,8 @@ check_word(struct judged *j)
 	else if (!text)
 		FAULT(j, "%s; write one of %s, in quotes", type_words(j->at), words.at);
 	else if (near.len > 0)
-		FAULT(j, "\"%.60s\" is none of its words; did you mean \"%.*s\"?", text, BYTES_ARG(near));
+		FAULT(j, "\"%.60s\" is none of its words; did you mean \"%.*s\"?", text,
+			BYTES_ARG(near));
 	else
 		FAULT(j, "\"%.60s\" is none of its words; write one of %s", text, words.at);
 	buf_done(&words);
@@ -428,7 +449,8 @@ check_host(struct judged *j)
 static bool
 check_helo(struct judged *j)
 {
-	static const char form[] = "this host's full name, as \"watch.example.com\", or \"[192.0.2.1]\"";
+	static const char form[] =
+		"this host's full name, as \"watch.example.com\", or \"[192.0.2.1]\"";
 	struct bytes text;
 	size_t dots = 0;
 	bool is_literal;
@@ -438,8 +460,9 @@ check_helo(struct judged *j)
 	is_literal = text.at[0] == '[' && text.at[text.len - 1] == ']' && text.len > 3;
 	for (size_t i = is_literal; i < text.len - is_literal; i++) {
 		dots += text.at[i] == '.';
-		if (!byte_is_letter(text.at[i]) && !byte_is_digit(text.at[i]) && text.at[i] != '.' &&
-			text.at[i] != '-' && !(is_literal && text.at[i] == ':')) {
+		if (!byte_is_letter(text.at[i]) && !byte_is_digit(text.at[i]) &&
+			text.at[i] != '.' && text.at[i] != '-' &&
+			!(is_literal && text.at[i] == ':')) {
 			FAULT(j, "\"%s\" cannot be said in EHLO; write %s", text.at, form);
 			return false;
 		}
@@ -457,7 +480,8 @@ check_resolvers(struct judged *j)
 
 	if (length < 1 || length > RESOLVERS_MOST) {
 		FAULT(j, "%s; write 1 to %d addresses, as [\"127.0.0.1:5353\"], or leave it out",
-			is_sequence(j->at) ? "too few or too many" : type_words(j->at), RESOLVERS_MOST);
+			is_sequence(j->at) ? "too few or too many" : type_words(j->at),
+			RESOLVERS_MOST);
 		return false;
 	}
 	for (int i = 0; i < length; i++) {
@@ -471,8 +495,10 @@ check_resolvers(struct judged *j)
 		if (err == ERR_MEMORY)
 			j->load->is_out_of_memory = true;
 		else
-			FAULT(j, "\"%.60s\" is no address of a name server; write one as \"192.0.2.1\", \"192.0.2.1:53\" or "
-				 "\"[2001:db8::1]:53\"",
+			FAULT(j,
+				"\"%.60s\" is no address of a name server; write one as "
+				"\"192.0.2.1\", \"192.0.2.1:53\" or "
+				"\"[2001:db8::1]:53\"",
 				text ? text : "?");
 		return false;
 	}
@@ -486,7 +512,9 @@ check_name(struct judged *j)
 
 	if (text && mailbox_name_is_valid(bytes_of(text)))
 		return true;
-	FAULT(j, "%s%.80s%s cannot be a mailbox's name; write 1 to 64 of A-Z a-z 0-9 . _ @ + -, the first a letter, digit or _",
+	FAULT(j,
+		"%s%.80s%s cannot be a mailbox's name; write 1 to 64 of A-Z a-z 0-9 . _ @ + -, the "
+		"first a letter, digit or _",
 		text ? "\"" : "", text ? text : type_words(j->at), text ? "\"" : "");
 	return false;
 }
@@ -502,8 +530,9 @@ check_address(struct judged *j)
 		return false;
 	for (at = text.len; at > 0 && text.at[at - 1] != '@';)
 		at--;
-	if (at > 1 && at < text.len && !memchr(text.at, ' ', text.len) && !memchr(text.at, '<', text.len) &&
-		!memchr(text.at, '>', text.len) && !memchr(text.at, ',', text.len))
+	if (at > 1 && at < text.len && !memchr(text.at, ' ', text.len) &&
+		!memchr(text.at, '<', text.len) && !memchr(text.at, '>', text.len) &&
+		!memchr(text.at, ',', text.len))
 		return true;
 	FAULT(j, "\"%.320s\" is no address; write %s", text.at, form);
 	return false;
@@ -533,7 +562,9 @@ check_argv(struct judged *j)
 	const char *program = length > 0 ? config_setting_get_string_elem(j->at, 0) : NULL;
 
 	if (length < 1 || length > ARGUMENTS_MOST) {
-		FAULT(j, "%s; write the program and its arguments, as [\"/usr/bin/pass\", \"show\", \"mail\"]; no shell reads it",
+		FAULT(j,
+			"%s; write the program and its arguments, as [\"/usr/bin/pass\", \"show\", "
+			"\"mail\"]; no shell reads it",
 			is_sequence(j->at) ? "no or too many arguments" : type_words(j->at));
 		return false;
 	}
@@ -545,7 +576,8 @@ check_argv(struct judged *j)
 	}
 	if (program && program[0] != '\0' && (program[0] == '/' || !strchr(program, '/')))
 		return true;
-	FAULT(j, "\"%.200s\" is no program; write its whole path, as \"/usr/bin/pass\"", program ? program : "");
+	FAULT(j, "\"%.200s\" is no program; write its whole path, as \"/usr/bin/pass\"",
+		program ? program : "");
 	return false;
 }
 
@@ -555,11 +587,16 @@ check_credential(struct judged *j)
 {
 	struct bytes text;
 
-	if (!read_text(j, j->at, NAME_MAX, "the credential's name, as in LoadCredential=NAME:…", &text))
+	if (!read_text(j, j->at, NAME_MAX, "the credential's name, as in LoadCredential=NAME:…",
+		    &text))
 		return false;
-	if (!memchr(text.at, '/', text.len) && !bytes_equal(text, BYTES(".")) && !bytes_equal(text, BYTES("..")))
+	if (!memchr(text.at, '/', text.len) && !bytes_equal(text, BYTES(".")) &&
+		!bytes_equal(text, BYTES("..")))
 		return true;
-	FAULT(j, "\"%.200s\" is a path; write the credential's name alone, as in LoadCredential=NAME:…", text.at);
+	FAULT(j,
+		"\"%.200s\" is a path; write the credential's name alone, as in "
+		"LoadCredential=NAME:…",
+		text.at);
 	return false;
 }
 
@@ -569,7 +606,8 @@ is_label_name(struct bytes name)
 	if (name.len == 0 || name.len > LABEL_NAME_MOST || name.at[0] < 'a' || name.at[0] > 'z')
 		return false;
 	for (size_t i = 1; i < name.len; i++) {
-		if (!(name.at[i] >= 'a' && name.at[i] <= 'z') && !byte_is_digit(name.at[i]) && name.at[i] != '_')
+		if (!(name.at[i] >= 'a' && name.at[i] <= 'z') && !byte_is_digit(name.at[i]) &&
+			name.at[i] != '_')
 			return false;
 	}
 	return true;
@@ -596,10 +634,13 @@ check_labels(struct judged *j)
 
 		of_label.at = label;
 		if (!is_label_name(bytes_of(config_setting_name(label)))) {
-			FAULT(&of_label, "\"%.80s\" is no label's name; write a-z, 0-9 and _, at most %d, first a letter",
+			FAULT(&of_label,
+				"\"%.80s\" is no label's name; write a-z, 0-9 and _, at most %d, "
+				"first a letter",
 				config_setting_name(label), LABEL_NAME_MOST);
 			is_fine = false;
-		} else if (!read_text(&of_label, label, LABEL_VALUE_MOST, "a label's value in quotes", &text)) {
+		} else if (!read_text(&of_label, label, LABEL_VALUE_MOST,
+				   "a label's value in quotes", &text)) {
 			is_fine = false;
 		}
 	}
@@ -620,7 +661,8 @@ check_list(struct judged *j)
 {
 	if (config_setting_is_list(j->at))
 		return true;
-	FAULT(j, "%s; write a list of groups, %s = ( { … }, { … } );", type_words(j->at), j->row->name);
+	FAULT(j, "%s; write a list of groups, %s = ( { … }, { … } );", type_words(j->at),
+		j->row->name);
 	return false;
 }
 
@@ -650,7 +692,8 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 };
 
 bool
-value_check(struct load *load, enum setting setting, const config_setting_t *at, const char *path, struct slot *out)
+value_check(struct load *load, enum setting setting, const config_setting_t *at, const char *path,
+	struct slot *out)
 {
 	struct judged judged = { load, &setting_rows[setting], at, path, out };
 

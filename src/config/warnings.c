@@ -17,14 +17,19 @@ warn_of_password(struct load *load, const struct slot *slot, const char *path)
 	if (file->is_open_to_others && !file->is_told) {
 		file->is_told = true;
 		load_warning(load, slot->at, path,
-			"%s: a password in a file that others can read; chmod 0640 it, or use password_file", path);
+			"%s: a password in a file that others can read; chmod 0640 it, or use "
+			"password_file",
+			path);
 	}
 	if (strpbrk(slot->text, "\r\n"))
 		load_warning(load, slot->at, path,
-			"%s: a line end in it; if it is not part of the password, a quote is missing", path);
+			"%s: a line end in it; if it is not part of the password, a quote is "
+			"missing",
+			path);
 	else if (slot->text[0] == ' ' || slot->text[strlen(slot->text) - 1] == ' ')
 		load_warning(load, slot->at, path,
-			"%s: begins or ends with a blank, which counts; take it away if it is not part of the password",
+			"%s: begins or ends with a blank, which counts; take it away if it is not "
+			"part of the password",
 			path);
 }
 
@@ -38,21 +43,25 @@ warn_of_first_line(struct load *load, const struct slot *slot, const char *path,
 	if (line.len > 0 && line.len < whole.len && line.at[line.len - 1] == '\r')
 		line.len--;
 	if (line.len == 0)
-		load_warning(load, slot->at, path, "%s: the first line of %s is empty; write the secret there", path,
+		load_warning(load, slot->at, path,
+			"%s: the first line of %s is empty; write the secret there", path,
 			slot->text);
 	else if (bytes_trim(line).len < line.len)
 		load_warning(load, slot->at, path,
-			"%s: the first line of %s begins or ends with a blank, which counts; take it away if it is not "
+			"%s: the first line of %s begins or ends with a blank, which counts; take "
+			"it away if it is not "
 			"part of the secret",
 			path, slot->text);
 	if (memchr(line.at ? line.at : "", '\0', line.len))
-		load_warning(load, slot->at, path, "%s: a NUL byte in the first line of %s; write text", path, slot->text);
+		load_warning(load, slot->at, path,
+			"%s: a NUL byte in the first line of %s; write text", path, slot->text);
 	while (rest.len > 0 && (rest.at[0] == '\n' || rest.at[0] == '\r'))
 		rest = bytes_from(rest, 1);
 	if (rest.len > 0)
 		load_warning(load, slot->at, path,
-			"%s: further lines in %s, which do not count; take them away if the secret is the first line", path,
-			slot->text);
+			"%s: further lines in %s, which do not count; take them away if the secret "
+			"is the first line",
+			path, slot->text);
 }
 
 static void
@@ -63,30 +72,35 @@ warn_of_password_file(struct load *load, const struct slot *slot, const char *pa
 	enum err err;
 
 	if (stat(slot->text, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & S_IROTH))
-		load_warning(load, slot->at, path, "%s: others can read %s; chmod 0640 it", path, slot->text);
+		load_warning(load, slot->at, path, "%s: others can read %s; chmod 0640 it", path,
+			slot->text);
 	err = file_read(slot->text, SECRET_MOST_BYTES, &whole);
 	switch (err) {
 	case ERR_OK:
 		warn_of_first_line(load, slot, path, buf_bytes(&whole));
 		break;
 	case ERR_NOT_FOUND:
-		load_warning(load, slot->at, path, "%s: %s: no such file; write the secret there", path, slot->text);
+		load_warning(load, slot->at, path, "%s: %s: no such file; write the secret there",
+			path, slot->text);
 		break;
 	case ERR_INVALID:
-		load_warning(load, slot->at, path, "%s: %s is not a regular file; name one", path, slot->text);
+		load_warning(load, slot->at, path, "%s: %s is not a regular file; name one", path,
+			slot->text);
 		break;
 	case ERR_LIMIT:
-		load_warning(load, slot->at, path, "%s: %s is longer than 64 KiB; name a file with the secret", path,
+		load_warning(load, slot->at, path,
+			"%s: %s is longer than 64 KiB; name a file with the secret", path,
 			slot->text);
 		break;
 	case ERR_DENIED:
 		load_warning(load, slot->at, path,
-			"%s: %s cannot be read; let the daemon's user read it (group mboxwatch, mode 0640)", path,
-			slot->text);
+			"%s: %s cannot be read; let the daemon's user read it (group mboxwatch, "
+			"mode 0640)",
+			path, slot->text);
 		break;
 	default:
-		load_warning(load, slot->at, path, "%s: %s cannot be read (%s); look at the disk", path, slot->text,
-			err_name(err));
+		load_warning(load, slot->at, path, "%s: %s cannot be read (%s); look at the disk",
+			path, slot->text, err_name(err));
 	}
 	buf_done_wiped(&whole);
 }
@@ -97,10 +111,11 @@ warn_of_ca_file(struct load *load, const struct slot *slot, const char *path)
 	struct stat about;
 
 	if (stat(slot->text, &about) < 0)
-		load_warning(load, slot->at, path, "%s: %s: no such file; name one with certificates (PEM)", path,
-			slot->text);
+		load_warning(load, slot->at, path,
+			"%s: %s: no such file; name one with certificates (PEM)", path, slot->text);
 	else if (!S_ISREG(about.st_mode))
-		load_warning(load, slot->at, path, "%s: %s is not a regular file; name one with certificates (PEM)", path,
+		load_warning(load, slot->at, path,
+			"%s: %s is not a regular file; name one with certificates (PEM)", path,
 			slot->text);
 }
 
@@ -120,8 +135,9 @@ warn_of_setting(struct load *load, enum setting setting, const struct slot *slot
 	case SETTING_TLS_MIN:
 		if ((enum tls_version)slot->number < TLS_1_2)
 			load_warning(load, slot->at, path,
-				"%s: TLS %s has been broken for long; write \"1.2\" as soon as the server speaks it", path,
-				slot->text);
+				"%s: TLS %s has been broken for long; write \"1.2\" as soon as the "
+				"server speaks it",
+				path, slot->text);
 		break;
 	default:
 		break;
@@ -139,17 +155,20 @@ warn_of_endpoint(struct load *load, const struct endpoint *endpoint, const confi
 	if (security->at)
 		at = security->at;
 	if (endpoint->mechanism == MECHANISM_NONE)
-		load_warning(load, at, path, "%s: security none: nothing shows that this is the right server; write "
-					     "\"tls\" or \"starttls\" where it can be had",
+		load_warning(load, at, path,
+			"%s: security none: nothing shows that this is the right server; write "
+			"\"tls\" or \"starttls\" where it can be had",
 			path);
 	else if (endpoint->insecure_auth)
 		load_warning(load, at, path,
-			"%s: security none and insecure_auth: who is on the way reads the secret; write \"tls\" or "
+			"%s: security none and insecure_auth: who is on the way reads the secret; "
+			"write \"tls\" or "
 			"\"starttls\" where it can be had",
 			path);
 	else
 		load_warning(load, at, path,
-			"%s: security none: no secret is sent, so the login is never tried; write \"tls\" or \"starttls\", "
+			"%s: security none: no secret is sent, so the login is never tried; write "
+			"\"tls\" or \"starttls\", "
 			"or insecure_auth = true if the way is safe",
 			path);
 }

@@ -30,8 +30,11 @@
 #define IDLE_S 60	/* a connection without a request, or whose plain answer is not taken */
 #define STALLED_S 600	/* a reader of a long answer that takes nothing */
 #define BACK_OFF_MS 200 /* out of descriptors: H5-21 */
-#define INPUT_MOST_BYTES                                                                           \
-	(2 * HTTP_MOST_HEAD_BYTES) /* read ahead of evhttp: what is pipelined behind a stream */
+
+/* What is read ahead of evhttp: it takes a body only when all of it is there; while an answer goes
+ * out, what is pipelined behind it may wait with the client. */
+#define INPUT_MOST_BYTES ((size_t)HTTP_MOST_HEAD_BYTES + HTTP_MOST_BODY_BYTES)
+#define INPUT_BUSY_BYTES ((size_t)HTTP_MOST_HEAD_BYTES)
 
 enum exchange_state {
 	EXCHANGE_ASKED,	  /* the owner has not answered */
@@ -384,6 +387,7 @@ on_request(struct evhttp_request *request, void *arg)
 	exchange->path = path;
 	exchange->query = query;
 	wire->exchange = exchange;
+	bufferevent_setwatermark(wire->bev, EV_READ, 0, INPUT_BUSY_BYTES);
 	http->request(http->owner, exchange);
 }
 
@@ -462,6 +466,7 @@ exchange_done(struct exchange *exchange)
 
 	exchange->gone = NULL;
 	exchange_over(exchange);
+	bufferevent_setwatermark(wire->bev, EV_READ, 0, INPUT_MOST_BYTES);
 	if (evbuffer_get_length(bufferevent_get_input(wire->bev)) > 0)
 		wire_expect(wire);
 }

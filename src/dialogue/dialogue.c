@@ -221,6 +221,8 @@ note_line_ends(struct dialogue *dialogue)
 		finding_note(&dialogue->finding, "the server ends lines by LF alone");
 	if (oddities & LINE_MANY_CR)
 		finding_note(&dialogue->finding, "the server ends lines by more than one CR");
+	if (oddities & LINE_LONE_CR)
+		finding_note(&dialogue->finding, "the server sends a CR that ends no line");
 }
 
 void

@@ -47,6 +47,8 @@ without_end(struct line_reader *reader)
 		reader->oddities |= LINE_LF_ALONE;
 	else if (crs > 1)
 		reader->oddities |= LINE_MANY_CR;
+	if (bytes_index(line, '\r') < line.len)
+		reader->oddities |= LINE_LONE_CR;
 	return line;
 }
 

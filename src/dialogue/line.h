@@ -13,6 +13,7 @@
 enum line_oddity {
 	LINE_LF_ALONE = 1,
 	LINE_MANY_CR = 2, /* CR CR LF */
+	LINE_LONE_CR = 4, /* a CR inside, which ends nothing (H2-02) */
 };
 
 struct line_reader {

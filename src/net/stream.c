@@ -19,6 +19,8 @@
 #define READ_BYTES 16384 /* one TLS record */
 #define READS_A_TURN 4	 /* of READ_BYTES */
 #define GOODBYE_DROPS_A_TURN 16
+/* What a server may still say while we wait for its end. */
+#define GOODBYE_MOST_BYTES ((size_t)64 * 1024)
 
 enum stream_state {
 	STREAM_OPEN, /* in clear, or under TLS */
@@ -46,6 +48,7 @@ struct stream {
 	bool is_paused;
 	bool is_goodbye_failed;
 	bool is_goodbye_begun;
+	size_t drained_bytes;
 	unsigned depth; /* calls of the owner under way */
 	bool is_freed;	/* by the owner within such a call */
 };
@@ -199,6 +202,11 @@ drain(struct stream *stream)
 			return;
 		}
 		if (got == -1) {
+			return;
+		}
+		stream->drained_bytes += (size_t)got;
+		if (stream->drained_bytes > GOODBYE_MOST_BYTES) {
+			end_gone(stream); /* it goes on and on (H2-05, H2-34): no more of that */
 			return;
 		}
 	}

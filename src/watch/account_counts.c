@@ -40,7 +40,8 @@ tried_drop(struct account *account, struct tried *tried)
 	}
 }
 
-/* The one that was there, or a new one; beyond the most the one refused longest ago goes. NULL: no memory */
+/* The one that was there, or a new one; beyond the most the one refused longest ago goes. NULL: no
+ * memory */
 struct tried *
 tried_add(struct account *account, struct fingerprint fingerprint)
 {
@@ -77,8 +78,7 @@ tried_refused(struct tried *tried, wall_t time, bool is_supposed)
 			--tried->count * sizeof(*tried->refusals));
 	if (tried->count == tried->room) {
 		size_t room = tried->room ? 2 * tried->room : 4;
-		struct refusal *grown =
-			reallocarray(tried->refusals, room, sizeof(*grown));
+		struct refusal *grown = reallocarray(tried->refusals, room, sizeof(*grown));
 
 		if (!grown) {
 			/* The newest counts most. */
@@ -134,8 +134,7 @@ account_room_of_secret(const struct watch *watch, const struct tried *tried)
 
 	for (size_t i = 0; i < watch->limits.refused_logins_count; i++) {
 		const struct watch_count_rule *rule = &watch->limits.refused_logins[i];
-		unsigned here =
-			room_of(rule->count, count_in(tried, watch->wall, rule->window_us));
+		unsigned here = room_of(rule->count, count_in(tried, watch->wall, rule->window_us));
 
 		if (here < room)
 			room = here;
@@ -152,7 +151,8 @@ account_room_of_caps(const struct watch *watch, const struct account *account)
 		unsigned count = 0, here;
 
 		for (size_t j = 0; j < account->tried_count; j++)
-			count += count_in(&account->tried[j], watch->wall, account_caps[i].window_us);
+			count += count_in(
+				&account->tried[j], watch->wall, account_caps[i].window_us);
 		here = room_of(account_caps[i].count, count);
 		if (here < room)
 			room = here;
@@ -191,8 +191,7 @@ account_room_from(
 
 		if (rule->count == 0 || tried->count < rule->count)
 			continue;
-		ends = wall_add(
-			tried->refusals[tried->count - rule->count].time, rule->window_us);
+		ends = wall_add(tried->refusals[tried->count - rule->count].time, rule->window_us);
 		if (ends.us > from.us)
 			from = ends;
 	}

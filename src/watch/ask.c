@@ -176,8 +176,8 @@ watch_resume(struct watch *watch, mono_t now, wall_t wall, uint32_t index, const
 static bool
 request_join(struct request *request, struct watched *endpoint)
 {
-	uint64_t *grown = reallocarray(
-		endpoint->requests, endpoint->request_count + 1, sizeof(*grown));
+	uint64_t *grown =
+		reallocarray(endpoint->requests, endpoint->request_count + 1, sizeof(*grown));
 
 	if (!grown)
 		return false;
@@ -219,8 +219,9 @@ watch_probe_now(struct watch *watch, mono_t now, wall_t wall, uint32_t index, ui
 	if (!mailbox)
 		return ERR_NOT_FOUND;
 	if (mailbox_is_off(mailbox))
-		return conflict(why, mailbox->is_enabled ? "the mailbox is paused" :
-							   "the mailbox is disabled in the settings");
+		return conflict(why, mailbox->is_enabled
+					     ? "the mailbox is paused"
+					     : "the mailbox is disabled in the settings");
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		sides += mailbox->sides[side] != NULL;
 		held += mailbox->sides[side] && account_holds(watch, mailbox->sides[side]);

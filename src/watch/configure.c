@@ -1,28 +1,17 @@
 /*
  * configure.c: settings come, first or anew. Layer: watch, pure.
  *
- * In two halves: all that needs memory is made first, then what changed is applied, which cannot fail; so settings that
- * find no memory change nothing.
+ * In two halves: all that needs memory is made first, then what changed is applied, which cannot
+ * fail; so settings that find no memory change nothing. Not here: the second half (apply.c,
+ * claim.c).
  */
-#include "watch/inside.h"
+#include "watch/plan.h"
 
 #include "base/hash.h"
 
 #include <stdlib.h>
 
 #define FEW_FIRSTS ((size_t)60) /* so many are probed at once, one a second at least */
-
-/* What was made for one mailbox of the settings. */
-struct plan {
-	const struct watch_mailbox *wanted;
-	struct mailbox *mailbox;
-	bool is_new;
-	char *address;
-	struct labels labels;
-	struct watched *made[SIDE_COUNT];
-	struct server *servers[SIDE_COUNT];
-	struct account *accounts[SIDE_COUNT];
-};
 
 void
 watched_free(struct watched *endpoint)
@@ -183,354 +172,7 @@ make_room(struct watch *watch, size_t mailboxes)
 	return ERR_OK;
 }
 
-/* ---- the second half */
-
-static void
-apply_limits(struct watch *watch, const struct watch_settings *settings)
-{
-	struct server *server, *next;
-
-	watch->limits = settings->limits;
-	if (watch->limits.in_flight == 0)
-		watch->limits.in_flight = 1;
-	HASH_ITER (hh, watch->servers, server, next)
-		server->has_limits = false;
-	for (size_t i = 0; i < settings->server_count; i++) {
-		const struct watch_server *wanted = &settings->servers[i];
-
-		HASH_FIND_STR(watch->servers, wanted->host, server);
-		if (!server)
-			continue;
-		server->has_limits = true;
-		server_limits(watch, server, wanted->connections, wanted->logins_per_minute);
-	}
-	HASH_ITER (hh, watch->servers, server, next) {
-		if (!server->has_limits)
-			server_limits(watch, server, watch->limits.connections,
-				watch->limits.logins_per_minute);
-	}
-}
-
-/* Takes the endpoint out of everything; the probe in flight goes on, and its login still counts. */
-static void
-detach(struct watch *watch, struct watched *endpoint)
-{
-	schedule_remove(watch, endpoint);
-	if (!mailbox_is_off(endpoint->mailbox))
-		server_leave(watch, endpoint);
-	if (endpoint->account)
-		account_leave(watch, endpoint);
-	server_drop(watch, endpoint->server);
-	endpoint->server = NULL;
-}
-
-static void
-attach(struct watch *watch, struct watched *endpoint, struct server *server, struct account *account,
-	const struct watch_rules *rules)
-{
-	endpoint->rules = *rules;
-	endpoint->server = server;
-	server->owners++;
-	if (account)
-		account_join(account, endpoint);
-	if (!mailbox_is_off(endpoint->mailbox))
-		server_join(watch, endpoint);
-}
-
-static void
-endpoint_end(struct watch *watch, struct watched *endpoint)
-{
-	detach(watch, endpoint);
-	heap_remove(&watch->judges, &endpoint->judge);
-	schedule_requests_done(watch, endpoint);
-	if (endpoint->probe) {
-		endpoint->probe->endpoint = NULL;
-		endpoint->probe->is_stale = true;
-	}
-	watch->firsts_missing -= endpoint->is_first;
-	watch->suspects -= endpoint->state == ENDPOINT_SUSPECT;
-	watch->incidents_open -= ulid_is_set(endpoint->incident);
-	endpoint->mailbox->sides[endpoint->side] = NULL;
-	watched_free(endpoint);
-}
-
-static void
-mailbox_end(struct watch *watch, struct mailbox *mailbox)
-{
-	bool is_failing = false;
-
-	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		const struct watched *endpoint = mailbox->sides[side];
-
-		is_failing |= endpoint && ulid_is_set(endpoint->incident);
-	}
-	if (mailbox->is_paused)
-		tell_person(watch, EVENT_RESUME, mailbox, WALL_NONE, NULL, "the mailbox was removed");
-	if (is_failing)
-		tell_removed(watch, mailbox);
-	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		char *key = row_endpoint_key(mailbox->name, (enum side)side);
-
-		if (mailbox->sides[side] && key)
-			row_forget(watch, ROW_ENDPOINT, key);
-		free(key);
-		if (mailbox->sides[side])
-			endpoint_end(watch, mailbox->sides[side]);
-	}
-	row_forget(watch, ROW_MAILBOX, mailbox->name);
-	mailbox_uncount(watch, mailbox);
-	heap_remove(&watch->pauses, &mailbox->pause);
-	watch->mailboxes[mailbox->index] = NULL;
-	HASH_DEL(watch->by_name, mailbox);
-	mailbox_free(mailbox);
-}
-
-static bool
-rules_equal(const struct watch_rules *a, const struct watch_rules *b)
-{
-	return a->interval_us == b->interval_us && a->retry_interval_us == b->retry_interval_us &&
-		a->retry_max_us == b->retry_max_us && a->confirm == b->confirm &&
-		a->recover == b->recover;
-}
-
-/* The state that the store had for it. */
-static void
-claim_endpoint(struct watch *watch, struct watched *endpoint)
-{
-	char *key = row_endpoint_key(endpoint->mailbox->name, endpoint->side);
-	struct stored *stored = key ? stored_find(watch, key) : NULL;
-
-	free(key);
-	if (!stored)
-		return;
-	endpoint->state = stored->endpoint.state;
-	endpoint->part = stored->endpoint.part;
-	endpoint->since = stored->endpoint.since;
-	endpoint->has_cause = stored->endpoint.has_cause;
-	endpoint->cause = stored->endpoint.cause;
-	endpoint->stage = stored->endpoint.stage;
-	endpoint->incident = stored->endpoint.incident;
-	endpoint->incident_since = stored->endpoint.incident_since;
-	endpoint->is_unknown_told = stored->endpoint.is_unknown_told;
-	endpoint->last_ok = stored->endpoint.last_ok;
-	endpoint->last_probe = stored->endpoint.last_probe;
-	endpoint->verdict = stored->endpoint.verdict;
-	stored->endpoint.verdict = NULL;
-	watch->incidents_open += ulid_is_set(endpoint->incident);
-	stored_free(watch, stored);
-}
-
-static void
-claim_mailbox(struct watch *watch, struct mailbox *mailbox)
-{
-	struct stored *stored = stored_find(watch, mailbox->name);
-
-	if (!stored)
-		return;
-	memcpy(mailbox->parts, stored->parts, sizeof(mailbox->parts));
-	mailbox->since = stored->since;
-	mailbox->is_paused = stored->is_paused;
-	mailbox->paused_until = stored->paused_until;
-	if (stored->is_paused && wall_is_set(stored->paused_until) &&
-		heap_put(&watch->pauses, &mailbox->pause, stored->paused_until.us) != ERR_OK)
-		abort(); /* make_room() */
-	stored_free(watch, stored);
-}
-
-static void
-begin_endpoint(struct watch *watch, struct plan *plan, enum side side, struct watched **first)
-{
-	struct watched *endpoint = plan->made[side];
-
-	plan->made[side] = NULL;
-	plan->mailbox->sides[side] = endpoint;
-	endpoint->mailbox = plan->mailbox;
-	endpoint->since = watch->wall;
-	claim_endpoint(watch, endpoint);
-	watch->firsts_missing++;
-	attach(watch, endpoint, plan->servers[side], plan->accounts[side],
-		&plan->wanted->sides[side].rules);
-	schedule_judge(watch, endpoint);
-	if (endpoint->verdict || endpoint->part != PART_UNKNOWN) {
-		endpoint->reason = NEXT_INTERVAL;
-	} else {
-		endpoint->reason = NEXT_FIRST;
-		*first = endpoint;
-	}
-}
-
-/* What stays, with other settings. True: something of it changed. */
-static bool
-change_endpoint(struct watch *watch, struct plan *plan, enum side side)
-{
-	struct watched *endpoint = plan->mailbox->sides[side];
-	const struct watch_endpoint *wanted = &plan->wanted->sides[side];
-	bool is_moved = endpoint->server != plan->servers[side] ||
-		endpoint->account != plan->accounts[side] || wanted->is_changed;
-	bool is_paced = endpoint->rules.interval_us != wanted->rules.interval_us;
-	bool is_same = rules_equal(&endpoint->rules, &wanted->rules);
-
-	if (!is_moved && is_same)
-		return false;
-	if (is_moved || is_paced) {
-		detach(watch, endpoint);
-		attach(watch, endpoint, plan->servers[side], plan->accounts[side], &wanted->rules);
-	}
-	endpoint->rules = wanted->rules;
-	if (is_moved)
-		endpoint->has_refusal = false;
-	if (is_moved && endpoint->probe) {
-		endpoint->probe->is_stale = true; /* H4-12: no old verdict on new settings */
-		endpoint->is_again = true;
-	} else if (is_moved) {
-		schedule_first(watch, endpoint);
-	} else if (endpoint->state == ENDPOINT_OK || endpoint->state == ENDPOINT_UNKNOWN) {
-		schedule_regular(watch, endpoint);
-	} else {
-		schedule_retry(watch, endpoint, 0);
-	}
-	return true;
-}
-
-static bool
-apply_sides(struct watch *watch, struct plan *plan, struct watched *firsts[SIDE_COUNT])
-{
-	bool is_changed = false;
-
-	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		struct watched *there = plan->mailbox->sides[side];
-
-		if (plan->made[side]) {
-			begin_endpoint(watch, plan, (enum side)side, &firsts[side]);
-			is_changed = true;
-		} else if (there && !plan->wanted->sides[side].is_present) {
-			char *key = row_endpoint_key(plan->mailbox->name, (enum side)side);
-
-			if (key)
-				row_forget(watch, ROW_ENDPOINT, key);
-			free(key);
-			endpoint_end(watch, there);
-			is_changed = true;
-		} else if (there) {
-			is_changed |= change_endpoint(watch, plan, (enum side)side);
-		}
-	}
-	return is_changed;
-}
-
-static bool
-labels_equal(const struct labels *a, const struct labels *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++) {
-		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
-			strcmp(a->items[i].value, b->items[i].value) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Begins, or ends, the watch over a mailbox whose `enabled` changed. */
-static void
-apply_enabled(struct watch *watch, struct mailbox *mailbox, bool is_enabled)
-{
-	if (mailbox->is_enabled == is_enabled)
-		return;
-	if (mailbox->is_paused)
-		mailbox->is_enabled = is_enabled;
-	else if (is_enabled)
-		mailbox_on(watch, mailbox, &mailbox->is_enabled, true);
-	else
-		mailbox_off(watch, mailbox, &mailbox->is_enabled, false);
-}
-
-static bool
-apply_mailbox(struct watch *watch, struct plan *plan, struct watched *firsts[SIDE_COUNT])
-{
-	struct mailbox *mailbox = plan->mailbox;
-	const struct watch_mailbox *wanted = plan->wanted;
-	bool is_changed = mailbox->is_enabled != wanted->is_enabled ||
-		!labels_equal(&mailbox->labels, &plan->labels) ||
-		strcmp(mailbox->address ? mailbox->address : "",
-			plan->address ? plan->address : "") != 0;
-
-	free(mailbox->address);
-	mailbox->address = plan->address;
-	plan->address = NULL;
-	labels_done(&mailbox->labels);
-	mailbox->labels = plan->labels;
-	plan->labels = (struct labels){ 0 };
-	if (plan->is_new) {
-		plan->is_new = false;
-		mailbox->is_enabled = wanted->is_enabled;
-		claim_mailbox(watch, mailbox);
-	}
-	is_changed |= apply_sides(watch, plan, firsts);
-	apply_enabled(watch, mailbox, wanted->is_enabled);
-	return is_changed;
-}
-
-/* Parts before the first settle: what the row said, or unknown for what is there. */
-static void
-settle_new(struct watch *watch, struct mailbox *mailbox)
-{
-	bool had_row = wall_is_set(mailbox->since), was_off = false;
-
-	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		struct watched *endpoint = mailbox->sides[side];
-
-		if (!had_row)
-			mailbox->parts[side] = endpoint ? PART_UNKNOWN : PART_NONE;
-		if (!endpoint || mailbox_is_off(mailbox))
-			continue;
-		if (mailbox->parts[side] == PART_PAUSED) {
-			was_off = true;
-			state_forget(watch, endpoint);
-		} else if (mailbox->parts[side] == PART_FAILING && endpoint->part == PART_UNKNOWN) {
-			endpoint->is_unknown_told = true; /* its row is lost: what was told gets an end */
-		}
-	}
-	if (!had_row)
-		mailbox->since = watch->wall;
-	if (!had_row || was_off || mailbox_is_off(mailbox))
-		mailbox_settle_quietly(watch, mailbox);
-	else
-		mailbox_settle(watch, mailbox, NULL);
-}
-
-/* Those that the store knew and the settings do not (H6-09): what was open ends, told once. */
-static void
-end_stored(struct watch *watch)
-{
-	struct stored *stored, *next, *whole;
-
-	HASH_ITER (hh, watch->stored, stored, next) {
-		char *slash = strchr(stored->key, '/'), *other;
-		enum part was[SIDE_COUNT] = { PART_NONE, PART_NONE };
-		struct mailbox *mailbox;
-
-		row_forget(watch, stored->kind, stored->key);
-		if (stored->kind != ROW_ENDPOINT || !ulid_is_set(stored->endpoint.incident))
-			continue;
-		*slash = '\0';
-		HASH_FIND_STR(watch->by_name, stored->key, mailbox);
-		whole = stored_find(watch, stored->key);
-		was[stored->endpoint.side] = stored->endpoint.part;
-		if (whole)
-			memcpy(was, whole->parts, sizeof(was));
-		if (!mailbox && !stored->is_told)
-			tell_stored_removed(watch, stored->key, was, &stored->endpoint);
-		other = row_endpoint_key(stored->key, 1 - stored->endpoint.side);
-		*slash = '/';
-		whole = other ? stored_find(watch, other) : NULL;
-		if (whole)
-			whole->is_told = true;
-		free(other);
-	}
-	HASH_ITER (hh, watch->stored, stored, next)
-		stored_free(watch, stored);
-}
+/* ---- both halves */
 
 static bool
 join_name(struct watch *watch, struct plan *plan)
@@ -606,8 +248,10 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		err = make_room(watch, count);
 	watch->free_from = 0;
 	for (; joined < count && err == ERR_OK; joined++) {
-		if (plans[joined].is_new && !join_name(watch, &plans[joined]))
+		if (plans[joined].is_new && !join_name(watch, &plans[joined])) {
 			err = ERR_MEMORY;
+			break;
+		}
 	}
 	if (err != ERR_OK) {
 		if (plans)
@@ -628,7 +272,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	HASH_ITER (hh, watch->by_name, mailbox, next) {
 		if (mailbox->is_seen)
 			continue;
-		mailbox_end(watch, mailbox);
+		apply_removal(watch, mailbox);
 		changes->removed++;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -640,7 +284,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		changes->changed += !is_new && is_changed;
 		changes->unchanged += !is_new && !is_changed;
 		if (is_new)
-			settle_new(watch, plans[i].mailbox);
+			apply_settle(watch, plans[i].mailbox);
 		else
 			mailbox_settle(watch, plans[i].mailbox, NULL);
 		for (size_t side = 0; side < SIDE_COUNT; side++) {
@@ -652,7 +296,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		plan_done(watch, &plans[i]);
 	}
 	schedule_begun(watch, begun, begun_count);
-	end_stored(watch);
+	claim_rest(watch);
 	account_sweep(watch);
 	watch->is_configured = true;
 	free(begun);

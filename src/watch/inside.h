@@ -1,10 +1,11 @@
 /*
  * inside.h: what the files of this room share; nobody outside includes it. Layer: watch, pure.
  *
- * One probe's way: its endpoint stands in `due` until its time (schedule.c), in its server's `ready` until limits
- * have room (server.c), then a WATCH_PROBE goes out. watch_login() asks the server's budget and the account's brake
- * (account.c). watch_verdict() books the login (account.c), moves the endpoint's state (state.c), tells (tell.c), keeps
- * rows (rows.c) and plans the next probe (schedule.c).
+ * One probe's way: its endpoint stands in `due` until its time (schedule.c), in its server's
+ * `ready` until limits have room (server.c), then a WATCH_PROBE goes out. watch_login() asks the
+ * server's budget and the account's brake (account.c). watch_verdict() books the login (account.c),
+ * moves the endpoint's state (state.c), tells (tell.c), keeps rows (rows.c) and plans the next
+ * probe (schedule.c).
  */
 #ifndef WATCH_INSIDE_H
 #define WATCH_INSIDE_H
@@ -16,14 +17,15 @@
 #define HASH_NONFATAL_OOM 1 /* an element that found no room has hh.tbl NULL */
 #include <uthash.h>
 
-/* Contract 3: "Whatever the secrets, an account is never refused more than 4 times in 15 m and 12 times in 1 d". */
+/* Contract 3: "Whatever the secrets, an account is never refused more than 4 times in 15 m and 12
+ * times in 1 d". */
 #define ACCOUNT_CAPS 2
 extern const struct watch_count_rule account_caps[ACCOUNT_CAPS];
 
-#define ACCOUNT_KEY_LEN 32	/* 128 bits of hash in hex: no user name lies in a row's key */
-#define ACCOUNT_MOST_TRIED 16	/* secrets that an account refused; 12 a day at most */
-#define ACCOUNT_MOST_REFUSALS 128 /* of one secret; more than any sane count */
-#define RESUMES_MOST 2		/* contract 3: one login by resume, 2 in 1 h */
+#define ACCOUNT_KEY_LEN 32	    /* 128 bits of hash in hex: no user name lies in a row's key */
+#define ACCOUNT_MOST_TRIED 16	    /* secrets that an account refused; 12 a day at most */
+#define ACCOUNT_MOST_REFUSALS 128   /* of one secret; more than any sane count */
+#define RESUMES_MOST 2		    /* contract 3: one login by resume, 2 in 1 h */
 #define WAIT_MOST_US (6 * US_PER_H) /* causes.md, W; H7-23 */
 
 struct mailbox;
@@ -42,7 +44,8 @@ enum result {
 
 struct refusal {
 	wall_t time;
-	bool is_supposed; /* a booking that an unclean end left behind; gone with the next accepted login */
+	bool is_supposed; /* a booking that an unclean end left behind; gone with the next accepted
+			     login */
 };
 
 /* A secret that an account has refused. */
@@ -79,7 +82,7 @@ struct account {
 	UT_hash_handle hh;
 	char key[ACCOUNT_KEY_LEN + 1];
 	struct watched *endpoints; /* linked by account_next */
-	struct probe *logins;	   /* those allowed and not yet judged, and those that wait, in order */
+	struct probe *logins; /* those allowed and not yet judged, and those that wait, in order */
 	struct tried *tried;
 	size_t tried_count;
 	struct last_login last[SIDE_COUNT];
@@ -100,16 +103,17 @@ struct server {
 	char *host;
 	unsigned connections;
 	unsigned logins_per_minute;
-	bool has_limits; /* of its own: mark of watch_configure() */
-	size_t owners;	 /* endpoints and probes */
-	uint64_t rate;	       /* probes in 10^9 s, as the settings ask */
-	uint64_t login_rate;   /* of those that log in */
-	int64_t mean_us;       /* how long its probes take; -1: not known */
+	bool has_limits;     /* of its own: mark of watch_configure() */
+	size_t owners;	     /* endpoints and probes */
+	uint64_t rate;	     /* probes in 10^9 s, as the settings ask */
+	uint64_t login_rate; /* of those that log in */
+	int64_t mean_us;     /* how long its probes take; -1: not known */
 	unsigned in_flight;
 	struct heap ready;
-	struct heap_node turn; /* in watch.turns while it has something to start and a connection free */
-	mono_t next_start;     /* the even spacing of starts (see server.c) */
-	int64_t *logins;       /* when the last logins went out: a ring of logins_per_minute, mono us */
+	struct heap_node
+		turn; /* in watch.turns while it has something to start and a connection free */
+	mono_t next_start; /* the even spacing of starts (see server.c) */
+	int64_t *logins;   /* when the last logins went out: a ring of logins_per_minute, mono us */
 	unsigned logins_room;
 	unsigned logins_next;
 	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
@@ -134,7 +138,7 @@ struct probe {
 	UT_hash_handle hh;
 	uint64_t token;
 	struct watched *endpoint; /* NULL: removed meanwhile */
-	bool is_stale;		  /* paused, changed or removed meanwhile: its verdict moves no state */
+	bool is_stale; /* paused, changed or removed meanwhile: its verdict moves no state */
 	enum side side;
 	struct server *server;
 	struct account *account; /* NULL: no login is made */
@@ -184,7 +188,8 @@ struct watched {
 	enum endpoint_state state; /* never ENDPOINT_PAUSED: the mailbox's */
 	enum part part;		   /* what is shown: suspect reads as the state before */
 	wall_t since;
-	wall_t run_since; /* end of the first probe of the present run of failures, or of successes while failing */
+	wall_t run_since; /* end of the first probe of the present run of failures, or of successes
+			     while failing */
 	bool has_cause;
 	enum cause cause;
 	enum stage stage;
@@ -235,7 +240,7 @@ struct stored {
 	UT_hash_handle hh;
 	char *key; /* NAME/side, or NAME for the mailbox's own */
 	enum row_kind kind;
-	bool is_told; /* its end was told */
+	bool is_told;		 /* its end was told */
 	struct watched endpoint; /* state members alone */
 	enum part parts[SIDE_COUNT];
 	wall_t since;
@@ -272,7 +277,8 @@ struct watch {
 
 	mono_t now; /* of the call under way, or the last one */
 	wall_t wall;
-	int64_t grid_us; /* wall - mono at the first configure: a jump of the wall clock moves no phase (H7-01) */
+	int64_t grid_us; /* wall - mono at the first configure: a jump of the wall clock moves no
+			    phase (H7-01) */
 	mono_t expected; /* when a call was expected at the latest: what lies beyond was lost */
 	int64_t lost_us;
 	bool is_late; /* this call came after such a loss */
@@ -313,6 +319,9 @@ mailbox_is_off(const struct mailbox *mailbox)
 	return mailbox->is_paused || !mailbox->is_enabled;
 }
 
+/* Which of the 13 buckets of struct watch_figures. */
+size_t figures_bucket(int64_t us);
+
 /* ---- schedule.c */
 
 /* The interval that results within the server's limits. */
@@ -343,7 +352,8 @@ void schedule_start(struct watch *watch, struct watched *endpoint);
 /* Finds or makes; owners is as it was. NULL: no memory */
 struct server *server_get(struct watch *watch, const char *host);
 void server_drop(struct watch *watch, struct server *server);
-void server_limits(struct watch *watch, struct server *server, unsigned connections, unsigned logins_per_minute);
+void server_limits(struct watch *watch, struct server *server, unsigned connections,
+	unsigned logins_per_minute);
 /* By how much intervals stretch there, in thousandths (1000: not at all). */
 int64_t server_stretch(const struct server *server);
 void server_join(struct watch *watch, struct watched *endpoint);
@@ -355,8 +365,8 @@ void server_turn(struct watch *watch, struct server *server);
 void server_start(struct watch *watch, struct server *server);
 /* When a login may go out; the slot is taken. */
 mono_t server_login_slot(struct watch *watch, struct server *server);
-void server_judged(struct watch *watch, struct server *server, const struct probe *probe, const struct verdict *verdict,
-	const struct watched *endpoint);
+void server_judged(struct watch *watch, struct server *server, const struct probe *probe,
+	const struct verdict *verdict, const struct watched *endpoint);
 
 /* ---- account.c */
 
@@ -365,19 +375,27 @@ struct account *account_get_hex(struct watch *watch, const char *hex);
 void account_free(struct watch *watch, struct account *account);
 void account_join(struct account *account, struct watched *endpoint);
 void account_leave(struct watch *watch, struct watched *endpoint);
+bool account_has_side(const struct account *account, enum side side);
+/* For watch_resume(): takes one of the 2 in 1 h. */
+bool account_permit(struct watch *watch, struct account *account, int64_t *retry_us);
+/* Probes of this endpoint now end before the login (with the secret that it had last). */
+bool account_holds(const struct watch *watch, const struct watched *endpoint);
+wall_t account_until(const struct watch *watch, const struct account *account);
+/* After a configure: brakes whose mailbox is gone are told to end; what nobody needs any more goes.
+ */
+void account_sweep(struct watch *watch);
+
+/* ---- brake.c */
+
+/* H7-07: what lies in the future (a clock that went back) lasts at most its own length from now on.
+ */
+void account_clamp(const struct watch *watch, struct account *account);
 /* Decides a login that was asked for: WATCH_LEAVE, or it waits. */
 void account_login(struct watch *watch, struct probe *probe);
 /* Books how a probe's login ended. True: this refusal opened the brake. */
 bool account_judged(struct watch *watch, struct probe *probe, const struct verdict *verdict);
 /* Decides again those that waited. */
 void account_settle(struct watch *watch, struct account *account);
-/* Probes of this endpoint now end before the login (with the secret that it had last). */
-bool account_holds(const struct watch *watch, const struct watched *endpoint);
-wall_t account_until(const struct watch *watch, const struct account *account);
-/* For watch_resume(): takes one of the 2 in 1 h. */
-bool account_permit(struct watch *watch, struct account *account, int64_t *retry_us);
-/* After a configure: brakes whose mailbox is gone are told to end; what nobody needs any more goes. */
-void account_sweep(struct watch *watch);
 
 /* ---- account_counts.c */
 
@@ -386,25 +404,29 @@ struct tried *tried_add(struct account *account, struct fingerprint fingerprint)
 void tried_refused(struct tried *tried, wall_t time, bool is_supposed);
 void tried_drop(struct account *account, struct tried *tried);
 void account_forget_supposed(struct account *account);
-/* How many refusals more the counts allow now: of this secret by limits.refused_logins, of the account by its caps. */
+/* How many refusals more the counts allow now: of this secret by limits.refused_logins, of the
+ * account by its caps. */
 unsigned account_room_of_secret(const struct watch *watch, const struct tried *tried);
 unsigned account_room_of_caps(const struct watch *watch, const struct account *account);
 /* From when on there is room for one. */
-wall_t account_room_from(const struct watch *watch, const struct account *account, const struct tried *tried);
+wall_t account_room_from(
+	const struct watch *watch, const struct account *account, const struct tried *tried);
 /* No window reaches back to its last refusal. */
 bool tried_is_old(const struct watch *watch, const struct tried *tried);
 
 /* ---- state.c */
 
 /* Moves the endpoint by its verdict, which it takes; is_confirmed: an opening brake confirms. */
-void state_judge(struct watch *watch, struct watched *endpoint, struct verdict *verdict, bool is_confirmed);
+void state_judge(
+	struct watch *watch, struct watched *endpoint, struct verdict *verdict, bool is_confirmed);
 /* An opening brake confirms an endpoint that was refused with its secret. */
 void state_confirm(struct watch *watch, struct watched *endpoint);
 /* The judge's timer ran out. */
 void state_unjudged(struct watch *watch, struct watched *endpoint);
 /* By a pause's end: unknown until a verdict, the incident kept. */
 void state_forget(struct watch *watch, struct watched *endpoint);
-/* The mailbox's parts after its endpoints moved; told where they changed, by `by` (NULL: by nobody's verdict). */
+/* The mailbox's parts after its endpoints moved; told where they changed, by `by` (NULL: by
+ * nobody's verdict). */
 void mailbox_settle(struct watch *watch, struct mailbox *mailbox, const struct watched *by);
 /* The same without telling. */
 void mailbox_settle_quietly(struct watch *watch, struct mailbox *mailbox);
@@ -420,9 +442,10 @@ void tell_stored_removed(struct watch *watch, const char *name, const enum part 
 	const struct watched *endpoint);
 void tell_brake(struct watch *watch, struct account *account, const struct watched *by);
 void tell_brake_end(struct watch *watch, struct account *account, const char *detail);
-void tell_person(struct watch *watch, enum event_kind kind, const struct mailbox *mailbox, wall_t until,
-	const char *who, const char *reason);
-void tell_trouble(struct watch *watch, enum event_kind kind, enum trouble trouble, const struct trouble_state *state);
+void tell_person(struct watch *watch, enum event_kind kind, const struct mailbox *mailbox,
+	wall_t until, const char *who, const char *reason);
+void tell_trouble(struct watch *watch, enum event_kind kind, enum trouble trouble,
+	const struct trouble_state *state);
 
 /* ---- rows.c, rows_read.c */
 
@@ -441,7 +464,8 @@ struct stored *stored_find(const struct watch *watch, const char *key);
 
 /* ---- ask.c */
 
-/* Nothing of it is probed any more, or again; *by becomes value: what says so (is_paused, is_enabled). */
+/* Nothing of it is probed any more, or again; *by becomes value: what says so (is_paused,
+ * is_enabled). */
 void mailbox_off(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
 void mailbox_on(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
 /* A pause ran out. */

@@ -1,5 +1,6 @@
 /*
- * rows.c: what lasts, written as JSON. Layer: watch, pure. Reading is in rows_read.c; both name the same members.
+ * rows.c: what lasts, written as JSON. Layer: watch, pure. Reading is in rows_read.c; both name the
+ * same members.
  */
 #include "watch/inside.h"
 
@@ -50,7 +51,8 @@ put_fingerprint(struct buf *out, const char *name, struct fingerprint fingerprin
 {
 	put_name(out, name);
 	buf_put_byte(out, '"');
-	buf_put_hex(out, (struct bytes){ (const char *)fingerprint.bytes, sizeof(fingerprint.bytes) });
+	buf_put_hex(
+		out, (struct bytes){ (const char *)fingerprint.bytes, sizeof(fingerprint.bytes) });
 	buf_put_byte(out, '"');
 }
 
@@ -76,8 +78,8 @@ row_forget(struct watch *watch, enum row_kind kind, const char *key)
 	char *copy = strdup(key);
 
 	if (copy)
-		watch_command(watch, &(struct watch_command){
-					     .kind = WATCH_FORGET, .row = kind, .key = copy });
+		watch_command(watch,
+			&(struct watch_command){ .kind = WATCH_FORGET, .row = kind, .key = copy });
 }
 
 /* ---- endpoints and mailboxes */
@@ -100,7 +102,8 @@ row_keep_endpoint(struct watch *watch, const struct watched *endpoint)
 	bool is_suspect = endpoint->state == ENDPOINT_SUSPECT;
 
 	buf_put_byte(&row, '{');
-	put_word(&row, "state", part_name(endpoint->part)); /* suspicion begins anew after a restart */
+	put_word(&row, "state",
+		part_name(endpoint->part)); /* suspicion begins anew after a restart */
 	put_wall(&row, "since", endpoint->since);
 	if (endpoint->has_cause && !is_suspect) {
 		put_word(&row, "cause", cause_name(endpoint->cause));

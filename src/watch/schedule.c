@@ -1,17 +1,20 @@
 /*
- * schedule.c: when an endpoint is probed: phase, first probes, retries, and the work of one call. Layer: watch, pure.
- * Not here: a server's budgets and its queue (server.c).
+ * schedule.c: when an endpoint is probed: phase, first probes, retries, and the work of one call.
+ * Layer: watch, pure. Not here: a server's budgets and its queue (server.c).
  *
- * An endpoint's regular turns lie on a grid: wall time modulo its interval equals the hash of its name, so the turns are
- * the same after a restart and even over the fleet, without a row per probe. First probes of many come within half an
- * interval, at phase modulo that half: one half of them on their own grid, the other a half interval before it, so
- * together with the regular turns no more than twice the mean rate (H7-08).
+ * An endpoint's regular turns lie on a grid: wall time modulo its interval equals the hash of its
+ * name, so the turns are the same after a restart and even over the fleet, without a row per probe.
+ * First probes of many come within half an interval, at phase modulo that half: one half of them on
+ * their own grid, the other a half interval before it, so together with the regular turns no more
+ * than twice the mean rate (H7-08).
  */
 #include "watch/inside.h"
 
 #include <stdlib.h>
 
-#define LATE_MOST_US (30 * US_PER_S) /* later than this at its time: time was lost, it keeps its phase (H7-02) */
+#define LATE_MOST_US                                                                               \
+	(30 * US_PER_S) /* later than this at its time: time was lost, it keeps its phase (H7-02)  \
+			 */
 #define JUDGE_LEAST_US (15 * US_PER_M) /* contract 1 */
 #define SIBLING_WAIT_US (2 * US_PER_S)
 #define FIRST_GAP_MOST_US US_PER_S /* contract 6: the larger of one a second and twice the mean */
@@ -25,7 +28,7 @@ schedule_interval(const struct watched *endpoint, bool *is_stretched)
 
 	*is_stretched = stretch > 1000;
 	return endpoint->rules.interval_us / 1000 * stretch +
-		endpoint->rules.interval_us % 1000 * stretch / 1000;
+	       endpoint->rules.interval_us % 1000 * stretch / 1000;
 }
 
 /* The next moment of its phase after now. */
@@ -70,7 +73,8 @@ schedule_regular(struct watch *watch, struct watched *endpoint)
 	mono_t by_start = has_start ? mono_add(endpoint->start, interval) : MONO_NEVER;
 	mono_t at = next_of_grid(watch, endpoint, interval);
 
-	/* From start to start: the grid may be nearer, where settings changed, never further away. */
+	/* From start to start: the grid may be nearer, where settings changed, never further away.
+	 */
 	if (!mono_is_before(by_start, watch->now) && has_start &&
 		(is_stretched || mono_is_before(by_start, at)))
 		at = by_start;
@@ -113,8 +117,7 @@ void
 schedule_first_of_many(struct watch *watch, struct watched *endpoint)
 {
 	int64_t interval = endpoint->rules.interval_us;
-	int64_t to_grid =
-		mono_since(next_of_grid(watch, endpoint, interval), watch->now);
+	int64_t to_grid = mono_since(next_of_grid(watch, endpoint, interval), watch->now);
 
 	endpoint->is_slotted = false;
 	if (first_gap_us(watch) < FIRST_GAP_MOST_US)
@@ -128,7 +131,8 @@ void
 schedule_void(struct watch *watch, struct watched *endpoint)
 {
 	schedule_at(watch, endpoint,
-		mono_add(watch->now, (int64_t)(endpoint->hash % (uint64_t)VOID_SPREAD_US)), NEXT_VOID);
+		mono_add(watch->now, (int64_t)(endpoint->hash % (uint64_t)VOID_SPREAD_US)),
+		NEXT_VOID);
 }
 
 /* ---- the judge: an endpoint that nothing judges becomes unknown */
@@ -159,7 +163,7 @@ judge_due(struct watch *watch, struct watched *endpoint)
 {
 	int64_t span = judge_span_us(endpoint);
 	int64_t left = span - (mono_since(watch->now, endpoint->judged) -
-			       (watch->lost_us - endpoint->judged_lost_us));
+				      (watch->lost_us - endpoint->judged_lost_us));
 
 	if (left <= 0) {
 		if (!mailbox_is_off(endpoint->mailbox) && !account_holds(watch, endpoint))
@@ -186,8 +190,8 @@ schedule_requests_done(struct watch *watch, struct watched *endpoint)
 			continue;
 		HASH_DEL(watch->requests, request);
 		free(request);
-		watch_command(watch,
-			&(struct watch_command){ .kind = WATCH_ASKED_DONE, .request = id });
+		watch_command(
+			watch, &(struct watch_command){ .kind = WATCH_ASKED_DONE, .request = id });
 	}
 	free(endpoint->requests);
 	endpoint->requests = NULL;
@@ -197,26 +201,12 @@ schedule_requests_done(struct watch *watch, struct watched *endpoint)
 
 /* ---- the work of one call */
 
-static void
-count_lateness(struct watch *watch, int64_t us)
-{
-	static const int64_t bounds_ms[] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 30000,
-		60000 };
-	size_t bucket = 0;
-
-	if (us < 0)
-		us = 0;
-	while (bucket < COUNT_OF(bounds_ms) && us > bounds_ms[bucket] * US_PER_MS)
-		bucket++;
-	watch->figures.lateness_buckets[bucket]++;
-	watch->figures.lateness_sum_us += us;
-}
-
 /* All starts take a slot, so that first probes have what regular turns leave of twice the mean. */
 static mono_t
 take_slot(struct watch *watch)
 {
-	mono_t slot = mono_is_before(watch->first_next, watch->now) ? watch->now : watch->first_next;
+	mono_t slot =
+		mono_is_before(watch->first_next, watch->now) ? watch->now : watch->first_next;
 
 	watch->first_next = mono_add(slot, first_gap_us(watch));
 	return slot;
@@ -226,6 +216,7 @@ void
 schedule_start(struct watch *watch, struct watched *endpoint)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
+	int64_t late = mono_since(watch->now, endpoint->wanted);
 
 	if (!probe) {
 		schedule_at(watch, endpoint, mono_add(watch->now, NO_MEMORY_WAIT_US), NEXT_VOID);
@@ -240,17 +231,18 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	heap_node_init(&probe->paced);
 	HASH_ADD(hh, watch->probes, token, sizeof(probe->token), probe);
 	if (!probe->hh.tbl || !watch_command(watch, &(struct watch_command){ .kind = WATCH_PROBE,
-						   .mailbox = endpoint->mailbox->index,
-						   .name = endpoint->mailbox->name,
-						   .side = endpoint->side,
-						   .token = probe->token })) {
+							    .mailbox = endpoint->mailbox->index,
+							    .name = endpoint->mailbox->name,
+							    .side = endpoint->side,
+							    .token = probe->token })) {
 		if (probe->hh.tbl)
 			HASH_DEL(watch->probes, probe);
 		free(probe);
 		schedule_at(watch, endpoint, mono_add(watch->now, NO_MEMORY_WAIT_US), NEXT_VOID);
 		return;
 	}
-	count_lateness(watch, mono_since(watch->now, endpoint->wanted));
+	watch->figures.lateness_buckets[figures_bucket(late)]++;
+	watch->figures.lateness_sum_us += late;
 	if (endpoint->reason != NEXT_FIRST)
 		(void)take_slot(watch);
 	endpoint->probe = probe;
@@ -268,7 +260,7 @@ waits_for_sibling(const struct watch *watch, const struct watched *endpoint)
 	const struct watched *other = endpoint->mailbox->sides[1 - endpoint->side];
 
 	return endpoint->has_refusal && other && other->is_sibling &&
-		mono_is_before(watch->now, other->sibling_until);
+	       mono_is_before(watch->now, other->sibling_until);
 }
 
 /* First probes come one behind the other: each gets its moment once. */
@@ -306,8 +298,7 @@ endpoint_due(struct watch *watch, struct watched *endpoint)
 			int64_t within = endpoint->rules.retry_interval_us;
 
 			schedule_at(watch, endpoint,
-				mono_add(watch->now,
-					(int64_t)(endpoint->hash % (uint64_t)within)),
+				mono_add(watch->now, (int64_t)(endpoint->hash % (uint64_t)within)),
 				endpoint->reason);
 			return;
 		}

@@ -1,9 +1,10 @@
 /*
- * server.c: what one server is asked of: its connections, the even spacing of logins, its queue, and the wait that it
- * asked for. Layer: watch, pure.
+ * server.c: what one server is asked of: its connections, the even spacing of logins, its queue,
+ * and the wait that it asked for. Layer: watch, pure.
  *
- * Starts are spaced evenly (GCRA, a burst of two at most where the budget is not small); so that no 60 s hold more logins
- * than the budget, however long connecting takes, each login also takes a place in a ring of the last ones.
+ * Starts are spaced evenly (GCRA, a burst of two at most where the budget is not small); so that no
+ * 60 s hold more logins than the budget, however long connecting takes, each login also takes a
+ * place in a ring of the last ones.
  */
 #include "watch/inside.h"
 
@@ -35,8 +36,7 @@ server_get(struct watch *watch, const char *host)
 	server->connections = watch->limits.connections;
 	server->logins_per_minute = watch->limits.logins_per_minute;
 	if (server->host)
-		HASH_ADD_KEYPTR(
-			hh, watch->servers, server->host, strlen(server->host), server);
+		HASH_ADD_KEYPTR(hh, watch->servers, server->host, strlen(server->host), server);
 	if (!server->host || !server->hh.tbl) {
 		free(server->host);
 		free(server);
@@ -78,18 +78,19 @@ static int64_t
 burst_us(const struct server *server)
 {
 	return (server->logins_per_minute >= 20 ? 2 : server->logins_per_minute / 10) *
-		spacing_us(server);
+	       spacing_us(server);
 }
 
 int64_t
 server_stretch(const struct server *server)
 {
 	double logins = (double)server->login_rate / RATE_PERIOD_S * (double)STRETCH_WINDOW_US /
-		(double)US_PER_S / server->logins_per_minute;
-	double connections = server->mean_us < 0 ? 0 :
-						   (double)server->rate / RATE_PERIOD_S *
-			(double)server->mean_us / (double)US_PER_S / server->connections /
-			STRETCH_CONNECTIONS_MOST;
+			(double)US_PER_S / server->logins_per_minute;
+	double connections = server->mean_us < 0
+				     ? 0
+				     : (double)server->rate / RATE_PERIOD_S *
+					       (double)server->mean_us / (double)US_PER_S /
+					       server->connections / STRETCH_CONNECTIONS_MOST;
 	double most = logins > connections ? logins : connections;
 
 	return most > 1 ? (int64_t)(most * 1000) + 1 : 1000;
@@ -127,14 +128,14 @@ first_ready(const struct server *server)
 }
 
 /*
- * Contract 3: asked, suspect, failing, the rest by lateness. A suspect one stands before those that are less than two
- * intervals later, a failing one before one interval: so nobody starves where many fail (H7-09).
+ * Contract 3: asked, suspect, failing, the rest by lateness. A suspect one stands before those that
+ * are late by less than two intervals, a failing one by less than one: so nobody starves where many
+ * fail (H7-09).
  */
 static int64_t
 queue_key(const struct watched *endpoint)
 {
-	bool is_stretched;
-	int64_t interval = schedule_interval(endpoint, &is_stretched);
+	int64_t interval = endpoint->rules.interval_us;
 
 	if (endpoint->is_asked)
 		return endpoint->wanted.us - INT64_MAX / 2;
@@ -169,7 +170,8 @@ server_turn(struct watch *watch, struct server *server)
 	if (server->is_waiting && server->wait_until.us > at)
 		at = server->wait_until.us;
 	if (at < first->wanted.us)
-		at = first->wanted.us; /* among servers, when in_flight is full: who is late longest */
+		at = first->wanted
+			     .us; /* among servers, when in_flight is full: who is late longest */
 	if (heap_put(&watch->turns, &server->turn, at) != ERR_OK)
 		abort(); /* configure made room for each server */
 }
@@ -181,8 +183,8 @@ server_start(struct watch *watch, struct server *server)
 
 	heap_remove(&server->ready, &endpoint->ready);
 	if (endpoint->account) {
-		mono_t from = mono_is_before(server->next_start, watch->now) ? watch->now :
-									       server->next_start;
+		mono_t from = mono_is_before(server->next_start, watch->now) ? watch->now
+									     : server->next_start;
 
 		server->next_start = mono_add(from, spacing_us(server));
 	}
@@ -228,13 +230,14 @@ server_login_slot(struct watch *watch, struct server *server)
 	return (mono_t){ slot };
 }
 
-/* causes.md: at connect, at greeting, and for ip_blocked anywhere, the wait holds for the whole server. */
+/* causes.md: at connect, at greeting, and for ip_blocked anywhere, the wait holds for the whole
+ * server. */
 static bool
 holds_whole_server(const struct verdict *verdict)
 {
 	return !verdict->is_ok && cause_has(verdict->cause, CAUSE_WAIT) &&
-		(verdict->stage == STAGE_CONNECT || verdict->stage == STAGE_GREETING ||
-			verdict->cause == CAUSE_IP_BLOCKED);
+	       (verdict->stage == STAGE_CONNECT || verdict->stage == STAGE_GREETING ||
+		       verdict->cause == CAUSE_IP_BLOCKED);
 }
 
 void
@@ -245,8 +248,9 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 
 	if (verdict->is_void)
 		return;
-	server->mean_us = server->mean_us < 0 ? took :
-						server->mean_us + (took - server->mean_us) / MEAN_SHARE;
+	server->mean_us = server->mean_us < 0
+				  ? took
+				  : server->mean_us + (took - server->mean_us) / MEAN_SHARE;
 	if (!holds_whole_server(verdict)) {
 		server->is_waiting = false;
 		server->waits = 0;

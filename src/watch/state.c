@@ -1,6 +1,7 @@
 /*
- * state.c: what a verdict makes of an endpoint, and its endpoints of a mailbox (contract 1). Layer: watch, pure.
- * Not here: the words of what is told (tell.c), the login's part of a verdict (account.c).
+ * state.c: what a verdict makes of an endpoint, and its endpoints of a mailbox (contract 1). Layer:
+ * watch, pure. Not here: the words of what is told (tell.c), the login's part of a verdict
+ * (account.c).
  */
 #include "watch/inside.h"
 
@@ -17,9 +18,9 @@ enter(struct watch *watch, struct watched *endpoint, enum endpoint_state state, 
 		return; /* reads as the state before it */
 	}
 	endpoint->since = since;
-	endpoint->part = state == ENDPOINT_OK		    ? PART_OK :
-			 state == ENDPOINT_FAILING ? PART_FAILING :
-							    PART_UNKNOWN;
+	endpoint->part = state == ENDPOINT_OK	     ? PART_OK
+			 : state == ENDPOINT_FAILING ? PART_FAILING
+						     : PART_UNKNOWN;
 }
 
 static void
@@ -97,7 +98,8 @@ failed(struct watch *watch, struct watched *endpoint, bool is_confirmed)
 		endpoint->growth = 0;
 		blame(endpoint, verdict->cause, verdict->stage);
 		if (ulid_is_set(endpoint->incident))
-			begin_failing(watch, endpoint); /* after a pause, or unknown: the same incident */
+			begin_failing(
+				watch, endpoint); /* after a pause, or unknown: the same incident */
 		else
 			enter(watch, endpoint, ENDPOINT_SUSPECT, verdict->ended);
 	}
@@ -141,7 +143,8 @@ held(struct watch *watch, struct watched *endpoint)
 
 	endpoint->growth++;
 	if (endpoint->state == ENDPOINT_FAILING && account && account->brake.has_cause)
-		failing_by(watch, endpoint, account->brake.cause, STAGE_AUTH); /* H7-20: back to what holds it */
+		failing_by(watch, endpoint, account->brake.cause,
+			STAGE_AUTH); /* H7-20: back to what holds it */
 	schedule_retry(watch, endpoint, 0);
 	endpoint->reason = NEXT_HELD;
 }
@@ -283,19 +286,20 @@ read_parts(const struct mailbox *mailbox, enum part parts[SIDE_COUNT])
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		const struct watched *endpoint = mailbox->sides[side];
 
-		parts[side] = !endpoint		       ? PART_NONE :
-			      mailbox_is_off(mailbox) ? PART_PAUSED :
-							endpoint->part;
+		parts[side] = !endpoint			? PART_NONE
+			      : mailbox_is_off(mailbox) ? PART_PAUSED
+							: endpoint->part;
 	}
 }
 
-/* The change of one side that nobody is told: it was unknown before its first verdict, or after a pause. */
+/* The change of one side that nobody is told: it was unknown before its first verdict, or after a
+ * pause. */
 static bool
 is_quiet(const struct watched *endpoint, enum part was, enum part part)
 {
 	return was == part || was == PART_NONE ||
-		(was == PART_UNKNOWN && part == PART_OK && endpoint && !endpoint->is_unknown_told &&
-			!ulid_is_set(endpoint->incident));
+	       (was == PART_UNKNOWN && part == PART_OK && endpoint && !endpoint->is_unknown_told &&
+		       !ulid_is_set(endpoint->incident));
 }
 
 static bool

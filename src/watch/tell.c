@@ -2,7 +2,8 @@
  * tell.c: events (contract 6): which members each kind has. Layer: watch, pure.
  * Not here: their sentences (diagnose/words.c), their forms (facts/alert_render.c).
  *
- * Where memory fails in the middle, the event is told with what it has: less said is better than nothing told.
+ * Where memory fails in the middle, the event is told with what it has: less said is better than
+ * nothing told.
  */
 #include "watch/inside.h"
 
@@ -203,7 +204,8 @@ tell_brake(struct watch *watch, struct account *account, const struct watched *b
 	if (!by)
 		return; /* nobody is there to be told: the next one that is held will be */
 	memset(account->brake.mailbox, 0, sizeof(account->brake.mailbox));
-	memcpy(account->brake.mailbox, by->mailbox->name, strnlen(by->mailbox->name, MAILBOX_NAME_MOST));
+	memcpy(account->brake.mailbox, by->mailbox->name,
+		strnlen(by->mailbox->name, MAILBOX_NAME_MOST));
 	account->brake.is_told = true;
 	row_keep_account(watch, account);
 	event = of_mailbox(watch, EVENT_BRAKE, by->mailbox);
@@ -216,7 +218,8 @@ tell_brake(struct watch *watch, struct account *account, const struct watched *b
 	if (by->has_refusal)
 		put_words(event, by->verdict);
 	if (!account->brake.has_cause && !event->detail)
-		event->detail = copied("logins were under way when the daemon was killed: they count as refused");
+		event->detail = copied(
+			"logins were under way when the daemon was killed: they count as refused");
 	watch_tell(watch, event);
 }
 

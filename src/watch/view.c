@@ -1,5 +1,6 @@
 /*
- * view.c: looking at the watch: for status, metrics, tables. Layer: watch, pure. Nothing here changes anything.
+ * view.c: looking at the watch: for status, metrics, tables. Layer: watch, pure. Nothing here
+ * changes anything.
  */
 #include "watch/inside.h"
 

@@ -1,6 +1,7 @@
 /*
- * watch.c: its life, the list of commands, time, verdicts, the daemon's own events. Layer: watch, pure.
- * Not here: settings (configure.c), when (schedule.c, server.c), logins (account.c), states (state.c), people (ask.c).
+ * watch.c: its life, the list of commands, time, verdicts, the daemon's own events. Layer: watch,
+ * pure. Not here: settings (configure.c), when (schedule.c, server.c), logins (account.c), states
+ * (state.c), people (ask.c).
  */
 #include "watch/inside.h"
 
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 
 #define COMMANDS_LEAST ((size_t)64)
-/* A call that comes later than this after its time: our loop or machine lost the time (suspend, SIGSTOP). */
+/* A call that comes later than this after its time: our loop or machine lost the time (suspend,
+ * SIGSTOP). */
 #define LOST_LEAST_US (30 * US_PER_S)
 
 enum err
@@ -204,24 +206,31 @@ watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
 	leave(watch);
 }
 
+size_t
+figures_bucket(int64_t us)
+{
+	static const int64_t bounds_ms[] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 30000,
+		60000 };
+	size_t bucket = 0;
+
+	while (bucket < COUNT_OF(bounds_ms) && us > bounds_ms[bucket] * US_PER_MS)
+		bucket++;
+	return bucket;
+}
+
 /* The verdict's numbers for metrics. */
 static void
 count_figures(struct watch *watch, const struct probe *probe, const struct verdict *verdict)
 {
-	static const int64_t bounds_ms[] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 30000,
-		60000 };
 	struct watch_figures *figures = &watch->figures;
 
 	figures->probes[probe->side][verdict->cause]++;
 	for (size_t stage = 0; stage < STAGE_COUNT; stage++) {
 		int64_t us = verdict->times_us[stage];
-		size_t bucket = 0;
 
 		if (us < 0)
 			continue;
-		while (bucket < COUNT_OF(bounds_ms) && us > bounds_ms[bucket] * US_PER_MS)
-			bucket++;
-		figures->duration_buckets[probe->side][stage][bucket]++;
+		figures->duration_buckets[probe->side][stage][figures_bucket(us)]++;
 		figures->duration_sum_us[probe->side][stage] += us;
 	}
 }
@@ -256,7 +265,8 @@ try_sibling(struct watch *watch, const struct watched *endpoint)
 	schedule_at(watch, other, watch->now, NEXT_RETRY);
 }
 
-/* The login's part of a verdict, then the endpoint's. Returns what is left of the verdict (NULL: taken). */
+/* The login's part of a verdict, then the endpoint's. Returns what is left of the verdict (NULL:
+ * taken). */
 static struct verdict *
 book(struct watch *watch, struct probe *probe, struct verdict *verdict)
 {

@@ -109,7 +109,7 @@ is_of(struct world *world, const struct record *record, const char *subject)
 	snprintf(name, sizeof(name), "%.*s", slash ? (int)(slash - subject) : (int)strlen(subject),
 		subject);
 	return world_person_index(world, name) == record->person &&
-		(!slash || strcmp(slash + 1, side_name(record->side)) == 0);
+	       (!slash || strcmp(slash + 1, side_name(record->side)) == 0);
 }
 
 /* Where the last measured window ended: said beside a bound that does not hold. */
@@ -160,8 +160,8 @@ longest_gap(struct world *world, const char *subject, bool by_endpoint)
 	for (size_t i = 0; i < 2 * people; i++)
 		last[i] = -1;
 	for (size_t i = 0; i < count; i++) {
-		int64_t *before = by_endpoint ? &last[2 * records[i].person + records[i].side] :
-						&last_of_all;
+		int64_t *before =
+			by_endpoint ? &last[2 * records[i].person + records[i].side] : &last_of_all;
 
 		if (records[i].what != HAPPENED_PROBE || !is_of(world, &records[i], subject))
 			continue;
@@ -200,7 +200,7 @@ count_told(struct world *world, const char *metric, const char *subject)
 
 	for (size_t i = 0; i < count; i++)
 		found += is_kind(&told[i], metric) &&
-			(!*subject || strcmp(subject, told[i].mailbox) == 0);
+			 (!*subject || strcmp(subject, told[i].mailbox) == 0);
 	return found;
 }
 
@@ -213,7 +213,7 @@ count_incidents(struct world *world, const char *subject)
 
 	for (size_t i = 0; i < count; i++) {
 		bool is_new = told[i].kind == EVENT_STATE && ulid_is_set(told[i].incident) &&
-			(!*subject || strcmp(subject, told[i].mailbox) == 0);
+			      (!*subject || strcmp(subject, told[i].mailbox) == 0);
 
 		for (size_t j = 0; j < i && is_new; j++)
 			is_new = ulid_compare(told[j].incident, told[i].incident) != 0;

@@ -1,1 +1,48 @@
-
+check_PROGRAMS += tests/simulate/simulate
+tests_simulate_simulate_SOURCES = \
+	tests/simulate/simulate.c \
+	tests/simulate/story.c tests/simulate/story.h tests/simulate/events.c \
+	tests/simulate/world.c tests/simulate/world.h \
+	tests/simulate/daemon.c tests/simulate/inside.h \
+	tests/simulate/expect.c tests/simulate/expect.h
+tests_simulate_simulate_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += \
+	tests/simulate/another_cause.story \
+	tests/simulate/ask_in_a_loop.story \
+	tests/simulate/blip.story \
+	tests/simulate/braked_and_down.story \
+	tests/simulate/causes_in_turn.story \
+	tests/simulate/clock_jumps.story \
+	tests/simulate/dead_server.story \
+	tests/simulate/fail_fail_ok.story \
+	tests/simulate/few_first_probes.story \
+	tests/simulate/first_probes.story \
+	tests/simulate/first_probes_rate.story \
+	tests/simulate/host_mended.story \
+	tests/simulate/imap_off.story \
+	tests/simulate/kill_at_refusal.story \
+	tests/simulate/kill_first.story \
+	tests/simulate/kill_loop.story \
+	tests/simulate/mono_31ms.story \
+	tests/simulate/mono_32ms.story \
+	tests/simulate/mono_32s.story \
+	tests/simulate/mono_53us.story \
+	tests/simulate/new_secret.story \
+	tests/simulate/one_server_hangs.story \
+	tests/simulate/pause.story \
+	tests/simulate/pause_while_failing.story \
+	tests/simulate/removed_and_renamed.story \
+	tests/simulate/removed_while_down.story \
+	tests/simulate/restart.story \
+	tests/simulate/resume.story \
+	tests/simulate/resume_mends.story \
+	tests/simulate/secret_gone.story \
+	tests/simulate/secret_never_there.story \
+	tests/simulate/secrets_in_turn.story \
+	tests/simulate/server_wants_time.story \
+	tests/simulate/slow_probes.story \
+	tests/simulate/stretch.story \
+	tests/simulate/suspend.story \
+	tests/simulate/unclean_and_well.story \
+	tests/simulate/wrong_password.story \
+	tests/simulate/wrong_password_mended.story

@@ -1,8 +1,9 @@
 /*
  * world.h: servers, accounts and a daemon around the watch, in virtual time. Layer: tests.
  *
- * The executor of watch's commands that is not the daemon: no socket, no thread, no clock. A probe is two events (before its
- * login, its end), a commit of the store one; a kill -9 forgets what was not committed. Everything comes from the seed.
+ * The executor of watch's commands that is not the daemon: no socket, no thread, no clock. A probe
+ * is two events (before its login, its end), a commit of the store one; a kill -9 forgets what was
+ * not committed. Everything comes from the seed.
  */
 #ifndef SIMULATE_WORLD_H
 #define SIMULATE_WORLD_H
@@ -72,10 +73,10 @@ struct person {
 	uint32_t servers[SIDE_COUNT];
 	char account[WORD_MOST];
 	size_t account_len;
-	char secret[WORD_MOST];		   /* what the settings have; "gone": its file is not readable */
+	char secret[WORD_MOST]; /* what the settings have; "gone": its file is not readable */
 	char password[SIDE_COUNT][WORD_MOST]; /* what the server takes */
-	bool is_off[SIDE_COUNT];	   /* logins of this side are switched off at the server */
-	bool is_changed[SIDE_COUNT];	   /* for the next reload */
+	bool is_off[SIDE_COUNT];     /* logins of this side are switched off at the server */
+	bool is_changed[SIDE_COUNT]; /* for the next reload */
 	size_t turn[SIDE_COUNT];
 	uint64_t in_flight[SIDE_COUNT]; /* token, 0: none */
 	/* a loop that asks for probes, and one that changes secrets */

@@ -1,5 +1,6 @@
 /*
- * fixture.h: settings files in a folder of their own, loaded, and what was told as one text. Layer: tests.
+ * fixture.h: settings files in a folder of their own, loaded, and what was told as one text. Layer:
+ * tests.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H

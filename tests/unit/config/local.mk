@@ -5,13 +5,12 @@ check_PROGRAMS += \
 	tests/unit/config/test_scope \
 	tests/unit/config/test_settings
 
-CONFIG_TEST_HEADERS = tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_numbers_SOURCES = tests/unit/config/test_numbers.c tests/unit/unit.h
 tests_unit_config_test_numbers_LDADD = $(UNIT_LIBS)
-tests_unit_config_test_plan_SOURCES = tests/unit/config/test_plan.c $(CONFIG_TEST_HEADERS)
+tests_unit_config_test_plan_SOURCES = tests/unit/config/test_plan.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_plan_LDADD = $(UNIT_LIBS)
-tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c $(CONFIG_TEST_HEADERS)
+tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_scope_LDADD = $(UNIT_LIBS)
-tests_unit_config_test_settings_SOURCES = tests/unit/config/test_settings.c $(CONFIG_TEST_HEADERS)
+tests_unit_config_test_settings_SOURCES = tests/unit/config/test_settings.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_settings_LDADD = $(UNIT_LIBS)
 endif

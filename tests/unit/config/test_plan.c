@@ -13,18 +13,21 @@ test_plan_says_logins_and_intervals(void **state)
 	settings_put_plan(&plan, f.settings);
 	assert_buf_holds(&plan, BYTES("0 mailboxes\n"));
 	unit_row("two, one of them paused");
-	fixture_load_text(&f, "defaults = { auth = \"plain\"; };\n"
-			      "mailboxes = ({ name = \"a\"; imap = { host = \"h\"; username = \"u\"; password = \"p\"; }; },\n"
-			      "  { name = \"b\"; enabled = false; interval = \"1h\"; auth = \"none\";\n"
-			      "    smtp = { host = \"s\"; }; });");
+	fixture_load_text(&f,
+		"defaults = { auth = \"plain\"; };\n"
+		"mailboxes = ({ name = \"a\"; imap = { host = \"h\"; username = \"u\"; password = "
+		"\"p\"; }; },\n"
+		"  { name = \"b\"; enabled = false; interval = \"1h\"; auth = \"none\";\n"
+		"    smtp = { host = \"s\"; }; });");
 	settings_put_plan(&plan, f.settings);
-	assert_buf_holds(&plan, BYTES("2 mailboxes, 1 of them paused\n"
-				      "servers:\n"
-				      "  h: 1 endpoint, 0.2 probes a minute, 0.2 logins a minute of 30\n"
-				      "mailboxes:\n"
-				      "  a: imap h:993 tls every 5m, 288 logins a day\n"
-				      "  b: paused (enabled = false); smtp s:465 tls every 1h, no logins\n"
-				      "in all: 0.2 probes a minute; memory about 13 MiB\n"));
+	assert_buf_holds(
+		&plan, BYTES("2 mailboxes, 1 of them paused\n"
+			     "servers:\n"
+			     "  h: 1 endpoint, 0.2 probes a minute, 0.2 logins a minute of 30\n"
+			     "mailboxes:\n"
+			     "  a: imap h:993 tls every 5m, 288 logins a day\n"
+			     "  b: paused (enabled = false); smtp s:465 tls every 1h, no logins\n"
+			     "in all: 0.2 probes a minute; memory about 13 MiB\n"));
 	buf_done(&plan);
 	fixture_end(&f);
 }
@@ -38,19 +41,23 @@ test_plan_says_what_is_stretched(void **state)
 	size_t lines = 0;
 
 	fixture_begin(&f);
-	buf_put_string(&text, "defaults = { interval = \"1m\"; };\nservers = ({ host = \"h\"; logins_per_minute = 20; });\n"
+	buf_put_string(&text, "defaults = { interval = \"1m\"; };\nservers = ({ host = \"h\"; "
+			      "logins_per_minute = 20; });\n"
 			      "mailboxes = (");
 	for (int i = 0; i < 100; i++)
-		buf_put_format(&text, "%s{ name = \"m%02d\"; imap = { host = \"h\"; username = \"u%d\"; password = \"p\"; }; }",
+		buf_put_format(&text,
+			"%s{ name = \"m%02d\"; imap = { host = \"h\"; username = \"u%d\"; password "
+			"= \"p\"; }; }",
 			i ? ",\n" : "", i, i);
 	buf_put_string(&text, ");");
 	fixture_load_text(&f, text.at);
 	assert_told(&f, "");
 	settings_put_plan(&plan, f.settings);
 	buf_put(&plan, BYTES_NONE);
-	assert_non_null(strstr(plan.at,
-		"h: 100 endpoints, 19.7 probes a minute, 19.7 logins a minute of 20; intervals stretched 5.08 times"));
-	assert_non_null(strstr(plan.at, "m00: imap h:993 tls every 1m, stretched to 5m5s, 283 logins a day\n"));
+	assert_non_null(strstr(plan.at, "h: 100 endpoints, 19.7 probes a minute, 19.7 logins a "
+					"minute of 20; intervals stretched 5.08 times"));
+	assert_non_null(strstr(
+		plan.at, "m00: imap h:993 tls every 1m, stretched to 5m5s, 283 logins a day\n"));
 	assert_non_null(strstr(plan.at, "and 60 more: 0 logins a day by smtp, 16997 by imap\n"));
 	for (size_t i = 0; i < plan.len; i++)
 		lines += plan.at[i] == '\n';
@@ -70,28 +77,45 @@ test_plan_watch_gets_what_changed(void **state)
 		const char *name, *text;
 		bool smtp, imap;
 	} rows[] = {
-		{ .name = "nothing", "smtp = { host = \"s\"; password = \"p\"; }; imap = { host = \"i\"; };", false, false },
+		{ .name = "nothing",
+			"smtp = { host = \"s\"; password = \"p\"; }; imap = { host = \"i\"; };",
+			false,
+			false },
 		{ .name = "the interval is watch's",
-			"interval = 60; smtp = { host = \"s\"; password = \"p\"; }; imap = { host = \"i\"; };", false, false },
-		{ .name = "a host", "smtp = { host = \"s\"; password = \"p\"; }; imap = { host = \"j\"; };", false, true },
+			"interval = 60; smtp = { host = \"s\"; password = \"p\"; }; imap = { host "
+			"= \"i\"; };",
+			false,
+			false },
+		{ .name = "a host",
+			"smtp = { host = \"s\"; password = \"p\"; }; imap = { host = \"j\"; };",
+			false,
+			true },
 		{ .name = "the secret of both",
-			"smtp = { host = \"s\"; password = \"q\"; }; imap = { host = \"i\"; };", true, true },
+			"smtp = { host = \"s\"; password = \"q\"; }; imap = { host = \"i\"; };",
+			true,
+			true },
 		{ .name = "a port that was meant",
-			"smtp = { host = \"s\"; port = 465; password = \"p\"; }; imap = { host = \"i\"; };", false, false },
+			"smtp = { host = \"s\"; port = 465; password = \"p\"; }; imap = { host = "
+			"\"i\"; };",
+			false,
+			false },
 	};
 	char text[512];
 
 	fixture_begin(&before);
 	fixture_begin(&after);
-	snprintf(text, sizeof(text), "mailboxes = ({ name = \"a\"; address = \"a@b.example\"; %s });", rows[0].text);
+	snprintf(text, sizeof(text),
+		"mailboxes = ({ name = \"a\"; address = \"a@b.example\"; %s });", rows[0].text);
 	fixture_load_text(&before, text);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		unit_row(rows[i].name);
-		snprintf(text, sizeof(text), "mailboxes = ({ name = \"a\"; address = \"a@b.example\"; %s });",
+		snprintf(text, sizeof(text),
+			"mailboxes = ({ name = \"a\"; address = \"a@b.example\"; %s });",
 			rows[i].text);
 		fixture_load_text(&after, text);
 		assert_told(&after, "");
-		assert_ok(settings_for_watch(after.settings, before.settings, &mailboxes, &settings));
+		assert_ok(
+			settings_for_watch(after.settings, before.settings, &mailboxes, &settings));
 		assert_int_equal(settings.mailbox_count, 1);
 		assert_int_equal(mailboxes[0].sides[SIDE_SMTP].is_changed, rows[i].smtp);
 		assert_int_equal(mailboxes[0].sides[SIDE_IMAP].is_changed, rows[i].imap);
@@ -117,7 +141,8 @@ test_plan_names_are_found(void **state)
 	fixture_begin(&f);
 	buf_put_string(&text, "defaults = { auth = \"none\"; }; mailboxes = (");
 	for (size_t i = 0; i < COUNT_OF(names); i++)
-		buf_put_format(&text, "%s{ name = \"%s\"; imap = { host = \"h\"; }; }", i ? ", " : "", names[i]);
+		buf_put_format(&text, "%s{ name = \"%s\"; imap = { host = \"h\"; }; }",
+			i ? ", " : "", names[i]);
 	buf_put_string(&text, ");");
 	fixture_load_text(&f, text.at);
 	assert_told(&f, "");

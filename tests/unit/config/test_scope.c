@@ -14,11 +14,24 @@ test_scope_the_nearest_wins(void **state)
 		{ .name = "nobody says", "", "", "", 300, 300 },
 		{ .name = "defaults", "defaults = { interval = 60; };", "", "", 60, 60 },
 		{ .name = "servers over defaults",
-			"defaults = { interval = 60; }; servers = ({ host = \"I.example.com.\"; interval = 70; });", "", "",
-			60, 70 },
-		{ .name = "mailbox over servers", "servers = ({ host = \"i.example.com\"; interval = 70; });",
-			"interval = 80;", "", 80, 80 },
-		{ .name = "defaults after the mailboxes", "", "", "defaults = { interval = \"1h\"; };", 3600, 3600 },
+			"defaults = { interval = 60; }; servers = ({ host = \"I.example.com.\"; "
+			"interval = 70; });",
+			"",
+			"",
+			60,
+			70 },
+		{ .name = "mailbox over servers",
+			"servers = ({ host = \"i.example.com\"; interval = 70; });",
+			"interval = 80;",
+			"",
+			80,
+			80 },
+		{ .name = "defaults after the mailboxes",
+			"",
+			"",
+			"defaults = { interval = \"1h\"; };",
+			3600,
+			3600 },
 	};
 	struct fixture f;
 	char text[1024];
@@ -28,9 +41,10 @@ test_scope_the_nearest_wins(void **state)
 		const struct mailbox_settings *mailbox;
 
 		unit_row(rows[i].name);
-		snprintf(text, sizeof(text), "%s mailboxes = ({ name = \"a\"; %s %s }); %s", rows[i].before,
-			rows[i].within,
-			"smtp = { host = \"s.example.com\"; auth = \"none\"; }; imap = { host = \"i.example.com\"; "
+		snprintf(text, sizeof(text), "%s mailboxes = ({ name = \"a\"; %s %s }); %s",
+			rows[i].before, rows[i].within,
+			"smtp = { host = \"s.example.com\"; auth = \"none\"; }; imap = { host = "
+			"\"i.example.com\"; "
 			"auth = \"none\"; };",
 			rows[i].after);
 		fixture_load_text(&f, text);
@@ -40,10 +54,11 @@ test_scope_the_nearest_wins(void **state)
 		assert_int_equal(mailbox->rules[SIDE_IMAP].interval_us, rows[i].imap_s * US_PER_S);
 	}
 	unit_row("the endpoint over all");
-	fixture_load_text(&f, "defaults = { timeout = 10; auth = \"none\"; family = \"ipv4\"; };\n"
-			      "servers = ({ host = \"h\"; timeout = 20; stage_timeout = \"5s\"; });\n"
-			      "mailboxes = ({ name = \"a\"; timeout = 30; family = \"ipv6\";\n"
-			      "  imap = { host = \"h\"; timeout = 40; }; });");
+	fixture_load_text(&f,
+		"defaults = { timeout = 10; auth = \"none\"; family = \"ipv4\"; };\n"
+		"servers = ({ host = \"h\"; timeout = 20; stage_timeout = \"5s\"; });\n"
+		"mailboxes = ({ name = \"a\"; timeout = 30; family = \"ipv6\";\n"
+		"  imap = { host = \"h\"; timeout = 40; }; });");
 	assert_told(&f, "");
 	assert_int_equal(IMAP(&f, "a")->timeout_us, 40 * US_PER_S);
 	assert_int_equal(IMAP(&f, "a")->stage_timeout_us, 5 * US_PER_S);
@@ -64,14 +79,34 @@ test_scope_port_and_security_give_each_other(void **state)
 	} rows[] = {
 		{ .name = "none given", "", 465, SECURITY_TLS, 993, SECURITY_TLS },
 		{ .name = "tls", "security = \"tls\";", 465, SECURITY_TLS, 993, SECURITY_TLS },
-		{ .name = "starttls", "security = \"starttls\";", 587, SECURITY_STARTTLS, 143, SECURITY_STARTTLS },
-		{ .name = "none", "security = \"none\"; insecure_auth = true;", 587, SECURITY_NONE, 143, SECURITY_NONE },
+		{ .name = "starttls",
+			"security = \"starttls\";",
+			587,
+			SECURITY_STARTTLS,
+			143,
+			SECURITY_STARTTLS },
+		{ .name = "none",
+			"security = \"none\"; insecure_auth = true;",
+			587,
+			SECURITY_NONE,
+			143,
+			SECURITY_NONE },
 		{ .name = "587", "port = 587;", 587, SECURITY_STARTTLS, 587, SECURITY_STARTTLS },
 		{ .name = "143", "port = 143;", 143, SECURITY_STARTTLS, 143, SECURITY_STARTTLS },
 		{ .name = "25", "port = 25;", 25, SECURITY_STARTTLS, 25, SECURITY_STARTTLS },
-		{ .name = "2525", "port = 2525;", 2525, SECURITY_STARTTLS, 2525, SECURITY_STARTTLS },
+		{ .name = "2525",
+			"port = 2525;",
+			2525,
+			SECURITY_STARTTLS,
+			2525,
+			SECURITY_STARTTLS },
 		{ .name = "another", "port = 10993;", 10993, SECURITY_TLS, 10993, SECURITY_TLS },
-		{ .name = "both", "port = 993; security = \"starttls\";", 993, SECURITY_STARTTLS, 993, SECURITY_STARTTLS },
+		{ .name = "both",
+			"port = 993; security = \"starttls\";",
+			993,
+			SECURITY_STARTTLS,
+			993,
+			SECURITY_STARTTLS },
 	};
 	struct fixture f;
 	char text[1024];
@@ -81,7 +116,8 @@ test_scope_port_and_security_give_each_other(void **state)
 		unit_row(rows[i].name);
 		snprintf(text, sizeof(text),
 			"mailboxes = ({ name = \"a\"; address = \"a@example.com\";\n"
-			"  smtp = { host = \"h\"; password = \"x\"; %s }; imap = { host = \"h\"; %s }; });",
+			"  smtp = { host = \"h\"; password = \"x\"; %s }; imap = { host = \"h\"; "
+			"%s }; });",
 			rows[i].set, rows[i].set);
 		fixture_load_text(&f, text);
 		assert_ok(f.err);
@@ -101,31 +137,35 @@ test_scope_user_name_and_secret_are_the_other_sides(void **state)
 	fixture_begin(&f);
 	unit_row("the address, and the other side's secret");
 	fixture_load_text(&f, "mailboxes = ({ name = \"a\"; address = \"a@example.com\";\n"
-			      "  smtp = { host = \"s\"; password_credential = \"cred\"; }; imap = { host = \"i\"; }; });");
+			      "  smtp = { host = \"s\"; password_credential = \"cred\"; }; imap = "
+			      "{ host = \"i\"; }; });");
 	assert_told(&f, "");
 	assert_string_equal(SMTP(&f, "a")->username, "a@example.com");
 	assert_string_equal(IMAP(&f, "a")->username, "a@example.com");
 	assert_int_equal(IMAP(&f, "a")->secret.kind, SECRET_CREDENTIAL);
 	assert_string_equal(IMAP(&f, "a")->secret.path, "cred");
 	unit_row("the other side's user name before the address");
-	fixture_load_text(&f, "mailboxes = ({ name = \"a\"; address = \"a@example.com\";\n"
-			      "  smtp = { host = \"s\"; }; imap = { host = \"i\"; username = \"ann\";\n"
-			      "  password_command = [\"pass\", \"show\", \"a b\"]; }; });");
+	fixture_load_text(&f,
+		"mailboxes = ({ name = \"a\"; address = \"a@example.com\";\n"
+		"  smtp = { host = \"s\"; }; imap = { host = \"i\"; username = \"ann\";\n"
+		"  password_command = [\"pass\", \"show\", \"a b\"]; }; });");
 	assert_told(&f, "");
 	assert_string_equal(SMTP(&f, "a")->username, "ann");
 	assert_int_equal(SMTP(&f, "a")->secret.kind, SECRET_COMMAND);
 	assert_string_equal(SMTP(&f, "a")->secret.argv[2], "a b");
 	assert_null(SMTP(&f, "a")->secret.argv[3]);
 	unit_row("one each");
-	fixture_load_text(&f, "mailboxes = ({ name = \"a\";\n"
-			      "  smtp = { host = \"s\"; username = \"x\"; password = \"p\"; };\n"
-			      "  imap = { host = \"i\"; username = \"y\"; password = \"q\"; }; });");
+	fixture_load_text(&f,
+		"mailboxes = ({ name = \"a\";\n"
+		"  smtp = { host = \"s\"; username = \"x\"; password = \"p\"; };\n"
+		"  imap = { host = \"i\"; username = \"y\"; password = \"q\"; }; });");
 	assert_told(&f, "");
 	assert_string_equal(SMTP(&f, "a")->username, "x");
 	assert_string_equal(IMAP(&f, "a")->username, "y");
 	assert_false(secret_equal(SMTP(&f, "a")->secret.value, IMAP(&f, "a")->secret.value));
 	unit_row("auth none needs neither");
-	fixture_load_text(&f, "mailboxes = ({ name = \"a\"; auth = \"none\"; smtp = { host = \"s\"; }; });");
+	fixture_load_text(
+		&f, "mailboxes = ({ name = \"a\"; auth = \"none\"; smtp = { host = \"s\"; }; });");
 	assert_told(&f, "");
 	assert_null(SMTP(&f, "a")->username);
 	assert_int_equal(SMTP(&f, "a")->secret.kind, SECRET_NONE);
@@ -143,7 +183,11 @@ test_scope_the_retry_never_exceeds_the_interval(void **state)
 		{ .name = "defaults", "", 300, 60, 300 },
 		{ .name = "a short interval", "interval = \"10s\";", 10, 10, 10 },
 		{ .name = "a long retry", "retry_interval = \"1h\";", 300, 300, 300 },
-		{ .name = "a low top", "retry_interval = \"30s\"; retry_max = \"30s\";", 300, 30, 30 },
+		{ .name = "a low top",
+			"retry_interval = \"30s\"; retry_max = \"30s\";",
+			300,
+			30,
+			30 },
 		{ .name = "a top above", "retry_max = \"1h\";", 300, 60, 300 },
 	};
 	struct fixture f;
@@ -155,7 +199,9 @@ test_scope_the_retry_never_exceeds_the_interval(void **state)
 
 		unit_row(rows[i].name);
 		snprintf(text, sizeof(text),
-			"mailboxes = ({ name = \"a\"; auth = \"none\"; %s imap = { host = \"h\"; }; });", rows[i].set);
+			"mailboxes = ({ name = \"a\"; auth = \"none\"; %s imap = { host = \"h\"; "
+			"}; });",
+			rows[i].set);
 		fixture_load_text(&f, text);
 		assert_told(&f, "");
 		rules = &settings_find(f.settings, BYTES("a"))->rules[SIDE_IMAP];
@@ -175,9 +221,10 @@ test_scope_labels_are_joined(void **state)
 	const struct labels *labels;
 
 	fixture_begin(&f);
-	fixture_load_text(&f, "defaults = { labels = { owner = \"acme\"; tier = \"1\"; }; auth = \"none\"; };\n"
-			      "mailboxes = ({ name = \"a\"; labels = { tier = \"2\"; city = \"K\xc3\xb6ln\"; };\n"
-			      "  imap = { host = \"h\"; }; });");
+	fixture_load_text(&f,
+		"defaults = { labels = { owner = \"acme\"; tier = \"1\"; }; auth = \"none\"; };\n"
+		"mailboxes = ({ name = \"a\"; labels = { tier = \"2\"; city = \"K\xc3\xb6ln\"; };\n"
+		"  imap = { host = \"h\"; }; });");
 	assert_told(&f, "");
 	labels = &settings_find(f.settings, BYTES("a"))->labels;
 	assert_int_equal(labels->count, 3);
@@ -193,9 +240,10 @@ test_scope_servers_have_limits(void **state)
 	struct fixture f;
 
 	fixture_begin(&f);
-	fixture_load_text(&f, "limits = { connections = 5; logins_per_minute = 7; };\n"
-			      "servers = ({ host = \"b\"; connections = 2; }, { host = \"c\"; interval = 60; },\n"
-			      "  { host = \"A.example\"; logins_per_minute = 3; });");
+	fixture_load_text(&f,
+		"limits = { connections = 5; logins_per_minute = 7; };\n"
+		"servers = ({ host = \"b\"; connections = 2; }, { host = \"c\"; interval = 60; },\n"
+		"  { host = \"A.example\"; logins_per_minute = 3; });");
 	assert_told(&f, "");
 	assert_int_equal(f.settings->limits.connections, 5);
 	assert_int_equal(f.settings->server_count, 2);
@@ -216,9 +264,21 @@ test_scope_one_account_however_it_is_written(void **state)
 		bool is_same;
 	} rows[] = {
 		{ .name = "the first", "imap.example.com", "ann@example.com", "example.com", true },
-		{ .name = "upper case and a dot", "IMAP.example.com.", "Ann@Example.com", "example.com", true },
-		{ .name = "another host of the site", "smtp.example.com", "ANN@example.com", "example.com", true },
-		{ .name = "another user", "imap.example.com", "bob@example.com", "example.com", false },
+		{ .name = "upper case and a dot",
+			"IMAP.example.com.",
+			"Ann@Example.com",
+			"example.com",
+			true },
+		{ .name = "another host of the site",
+			"smtp.example.com",
+			"ANN@example.com",
+			"example.com",
+			true },
+		{ .name = "another user",
+			"imap.example.com",
+			"bob@example.com",
+			"example.com",
+			false },
 		{ .name = "a.co.uk", "mail.a.co.uk", "ann@example.com", "a.co.uk", false },
 		{ .name = "b.co.uk", "mail.b.co.uk", "ann@example.com", "b.co.uk", false },
 		{ .name = "an address", "192.0.2.1", "ann@example.com", "192.0.2.1", false },
@@ -234,13 +294,15 @@ test_scope_one_account_however_it_is_written(void **state)
 
 		unit_row(rows[i].name);
 		snprintf(text, sizeof(text),
-			"mailboxes = ({ name = \"a\"; imap = { host = \"%s\"; username = \"%s\"; password = \"x\"; }; });",
+			"mailboxes = ({ name = \"a\"; imap = { host = \"%s\"; username = \"%s\"; "
+			"password = \"x\"; }; });",
 			rows[i].host, rows[i].username);
 		fixture_load_text(&f, text);
 		assert_told(&f, "");
 		mailbox = settings_find(f.settings, BYTES("a"));
 		assert_string_equal(mailbox->sites[SIDE_IMAP], rows[i].site);
-		account = (struct bytes){ mailbox->accounts[SIDE_IMAP], mailbox->account_lens[SIDE_IMAP] };
+		account = (struct bytes){ mailbox->accounts[SIDE_IMAP],
+			mailbox->account_lens[SIDE_IMAP] };
 		if (i == 0)
 			buf_put(&first, account);
 		assert_int_equal(bytes_equal(account, buf_bytes(&first)), rows[i].is_same);

@@ -1,4 +1,5 @@
-/* test_settings.c: files as people write them: what is loaded, and what is told of those that are wrong. */
+/* test_settings.c: files as people write them: what is loaded, and what is told of those that are
+ * wrong. */
 #include "fixture.h"
 
 #include <dirent.h>
@@ -11,9 +12,11 @@
 #include "config/parse.h"
 
 /* A mailbox that is right but for what stands in its imap. */
-#define IMAP_WITH(what) \
-	"mailboxes = ({ name = \"a\"; address = \"a@example.com\"; imap = { password = \"x\"; " what " }; });"
-#define MAILBOX_WITH(what) "mailboxes = ({ name = \"a\"; auth = \"none\"; imap = { host = \"h\"; }; " what " });"
+#define IMAP_WITH(what)                                                                            \
+	"mailboxes = ({ name = \"a\"; address = \"a@example.com\"; imap = { password = "           \
+	"\"x\"; " what " }; });"
+#define MAILBOX_WITH(what)                                                                         \
+	"mailboxes = ({ name = \"a\"; auth = \"none\"; imap = { host = \"h\"; }; " what " });"
 
 struct told_row {
 	const char *name, *text, *told;
@@ -44,10 +47,12 @@ test_settings_of_the_contract_load(void **state)
 	fixture_begin(&f);
 	fixture_load_text(&f,
 		"defaults = { interval = \"5m\"; confirm = 3; };\n"
-		"servers = ( { host = \"imap.example.com\"; connections = 4; logins_per_minute = 20; } );\n"
+		"servers = ( { host = \"imap.example.com\"; connections = 4; logins_per_minute = "
+		"20; } );\n"
 		"mailboxes = (\n"
 		"  { name = \"support\"; address = \"support@example.com\";\n"
-		"    smtp = { host = \"smtp.example.com\"; port = 587; password_credential = \"support\"; };\n"
+		"    smtp = { host = \"smtp.example.com\"; port = 587; password_credential = "
+		"\"support\"; };\n"
 		"    imap = { host = \"imap.example.com\"; mailbox = \"INBOX\"; }; }   # port 993\n"
 		");\n");
 	assert_told(&f, "");
@@ -101,10 +106,13 @@ test_settings_defaults_of_daemon_limits_and_alerts(void **state)
 	assert_int_equal(f.settings->limits.brake_retry_us[1], 6 * US_PER_H);
 	unit_row("set");
 	fixture_load_text(&f,
-		"daemon = { threads = 2; socket = \"/run/x\"; socket_group = \"g\"; admin_group = \"h\";\n"
-		"  state_dir = \"/var/lib/x\"; helo_name = \"[192.0.2.1]\"; log_level = \"debug\";\n"
+		"daemon = { threads = 2; socket = \"/run/x\"; socket_group = \"g\"; admin_group = "
+		"\"h\";\n"
+		"  state_dir = \"/var/lib/x\"; helo_name = \"[192.0.2.1]\"; log_level = "
+		"\"debug\";\n"
 		"  resolvers = [\"127.0.0.1:5353\", \"2001:db8::1\", \"[::1]:54\"]; };\n"
-		"limits = { in_flight = 3; refused_logins = [\"1/30m\"]; brake_retry = [\"2h\", 60, \"1d\"]; };\n"
+		"limits = { in_flight = 3; refused_logins = [\"1/30m\"]; brake_retry = (\"2h\", "
+		"60, \"1d\"); };\n"
 		"alerts = { journal = false; syslog = true; syslog_facility = \"local1\"; };\n");
 	assert_told(&f, "");
 	assert_int_equal(f.settings->threads, 2);
@@ -130,26 +138,35 @@ test_settings_names_that_do_not_exist_are_told(void **state)
 {
 	static const struct told_row rows[] = {
 		{ "a letter too many", "defaults = {\n intervall = \"5m\"; };",
-			"main.conf:2: defaults.intervall: no such setting; did you mean interval?\n" },
+			"main.conf:2: defaults.intervall: no such setting; did you mean "
+			"interval?\n" },
 		{ "two letters changed places", "daemon = { trheads = 2; };",
 			"main.conf:1: daemon.trheads: no such setting; did you mean threads?\n" },
 		{ "another program's word", IMAP_WITH("host = \"h\"; user = \"u\";"),
-			"main.conf:1: mailboxes.a.imap.user: no such setting; did you mean username?\n" },
+			"main.conf:1: mailboxes.a.imap.user: no such setting; did you mean "
+			"username?\n" },
 		{ "nothing near", "daemon = { xyzzy = 2; };",
-			"main.conf:1: daemon.xyzzy: no such setting; mboxwatch.conf(5) lists those in daemon\n" },
-		{ "at the top", "mailbox = ();", "main.conf:1: mailbox: no such setting; did you mean mailboxes?\n" },
+			"main.conf:1: daemon.xyzzy: no such setting; mboxwatch.conf(5) lists those "
+			"in daemon\n" },
+		{ "at the top", "mailbox = ();",
+			"main.conf:1: mailbox: no such setting; did you mean mailboxes?\n" },
 		{ "in the wrong place", "limits = { interval = \"5m\"; };",
-			"main.conf:1: limits.interval: interval cannot stand in limits; it stands in defaults, in servers, "
+			"main.conf:1: limits.interval: interval cannot stand in limits; it stands "
+			"in defaults, in servers, "
 			"in a mailbox, in smtp, in imap\n" },
 		{ "limits in a mailbox", MAILBOX_WITH("connections = 3;"),
-			"main.conf:1: mailboxes.a.connections: connections cannot stand in a mailbox; it stands in "
+			"main.conf:1: mailboxes.a.connections: connections cannot stand in a "
+			"mailbox; it stands in "
 			"servers, in limits\n" },
-		{ "of a later issue", "uplink = { share = 0.5; };\ndefaults = { proxy = \"x\"; remind = []; };",
+		{ "of a later issue",
+			"uplink = { share = 0.5; };\ndefaults = { proxy = \"x\"; remind = []; };",
 			"main.conf:1: uplink: not built yet in this version; leave it out\n"
 			"main.conf:2: defaults.proxy: not built yet in this version; leave it out\n"
-			"main.conf:2: defaults.remind: not built yet in this version; leave it out\n" },
+			"main.conf:2: defaults.remind: not built yet in this version; leave it "
+			"out\n" },
 		{ "a word of a later issue", "defaults = { auth = \"xoauth2\"; };",
-			"main.conf:1: defaults.auth: \"xoauth2\" is not built yet in this version; leave it out\n" },
+			"main.conf:1: defaults.auth: \"xoauth2\" is not built yet in this version; "
+			"leave it out\n" },
 	};
 
 	check_rows(rows, COUNT_OF(rows));
@@ -160,7 +177,8 @@ test_settings_values_are_judged(void **state)
 {
 	static const struct told_row rows[] = {
 		{ "a number in quotes", "daemon = { threads = \"2\"; };",
-			"main.conf:1: daemon.threads: a text in quotes; write a number without quotes, 1..64\n" },
+			"main.conf:1: daemon.threads: a text in quotes; write a number without "
+			"quotes, 1..64\n" },
 		{ "too many", "daemon = { threads = 65; };",
 			"main.conf:1: daemon.threads: 65 is out of range; write 1 to 64\n" },
 		{ "negative", "daemon = { threads = -1; };",
@@ -168,64 +186,93 @@ test_settings_values_are_judged(void **state)
 		{ "half a thread", "daemon = { threads = 1.5; };",
 			"main.conf:1: daemon.threads: 1.5; write a whole number, 1..64\n" },
 		{ "a bool as a number", "alerts = { journal = 1; };",
-			"main.conf:1: alerts.journal: a number; write true or false, without quotes\n" },
+			"main.conf:1: alerts.journal: a number; write true or false, without "
+			"quotes\n" },
 		{ "a bool as a text", "alerts = { journal = \"yes\"; };",
-			"main.conf:1: alerts.journal: a text in quotes; write true or false, without quotes\n" },
+			"main.conf:1: alerts.journal: a text in quotes; write true or false, "
+			"without quotes\n" },
 		{ "a mistyped word", "defaults = { family = \"ip4\"; };",
-			"main.conf:1: defaults.family: \"ip4\" is none of its words; did you mean \"ipv4\"?\n" },
+			"main.conf:1: defaults.family: \"ip4\" is none of its words; did you mean "
+			"\"ipv4\"?\n" },
 		{ "another word", "defaults = { family = \"both\"; };",
-			"main.conf:1: defaults.family: \"both\" is none of its words; write one of \"any\", \"ipv4\", \"ipv6\"\n" },
+			"main.conf:1: defaults.family: \"both\" is none of its words; write one of "
+			"\"any\", \"ipv4\", \"ipv6\"\n" },
 		{ "a group that is none", "daemon = 5;",
 			"main.conf:1: daemon: a number; write a group, daemon = { … };\n" },
 		{ "a list that is none", "mailboxes = {};",
-			"main.conf:1: mailboxes: a group { … }; write a list of groups, mailboxes = ( { … }, { … } );\n" },
+			"main.conf:1: mailboxes: a group { … }; write a list of groups, mailboxes "
+			"= ( { … }, { … } );\n" },
 		{ "half a path", "daemon = { state_dir = \"x\"; };",
-			"main.conf:1: daemon.state_dir: \"x\" is no whole path; write one that begins with /\n" },
+			"main.conf:1: daemon.state_dir: \"x\" is no whole path; write one that "
+			"begins with /\n" },
 		{ "a short EHLO name", "daemon = { helo_name = \"watch\"; };",
-			"main.conf:1: daemon.helo_name: \"watch\" is no full name, and some servers refuse it; write this host's "
+			"main.conf:1: daemon.helo_name: \"watch\" is no full name, and some "
+			"servers refuse it; write this host's "
 			"full name, as \"watch.example.com\", or \"[192.0.2.1]\"\n" },
 		{ "H4-25 a line end in EHLO", "daemon = { helo_name = \"a.b\\r\\nRSET\"; };",
-			"main.conf:1: daemon.helo_name: a line end or another control character in it; write this host's "
+			"main.conf:1: daemon.helo_name: a line end or another control character in "
+			"it; write this host's "
 			"full name, as \"watch.example.com\", or \"[192.0.2.1]\" without it\n" },
 		{ "no name server", "daemon = { resolvers = [\"dns.example.com\"]; };",
-			"main.conf:1: daemon.resolvers: \"dns.example.com\" is no address of a name server; write one as "
+			"main.conf:1: daemon.resolvers: \"dns.example.com\" is no address of a "
+			"name server; write one as "
 			"\"192.0.2.1\", \"192.0.2.1:53\" or \"[2001:db8::1]:53\"\n" },
 		{ "counts", "limits = { refused_logins = [\"2/1h\", \"0/1h\"]; };",
-			"main.conf:1: limits.refused_logins: \"0/1h\" is out of range (1 to 1000, in 1s to 31d); write a count "
+			"main.conf:1: limits.refused_logins: \"0/1h\" is out of range (1 to 1000, "
+			"in 1s to 31d); write a count "
 			"and its window, as \"2/1h\"\n" },
 		{ "no counts", "limits = { refused_logins = 4; };",
-			"main.conf:1: limits.refused_logins: a number; write 1 to 4 counts, as [\"2/1h\", \"4/1d\"]\n" },
+			"main.conf:1: limits.refused_logins: a number; write 1 to 4 counts, as "
+			"[\"2/1h\", \"4/1d\"]\n" },
 		{ "a label's name", MAILBOX_WITH("labels = { Owner = \"x\"; };"),
-			"main.conf:1: mailboxes.a.labels: \"Owner\" is no label's name; write a-z, 0-9 and _, at most 32, first a "
+			"main.conf:1: mailboxes.a.labels: \"Owner\" is no label's name; write a-z, "
+			"0-9 and _, at most 32, first a "
 			"letter\n" },
-		{ "a user name that must be one", "mailboxes = ({ name = \"a\"; imap = { host = \"h\"; password = \"x\"; }; });",
-			"main.conf:1: mailboxes.a.imap: no user name; write username = \"…\", or the mailbox's address\n" },
-		{ "no secret", "mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\"; }; });",
-			"main.conf:1: mailboxes.a.imap: no secret; write password_file = \"/…\" (or password, password_command, "
+		{ "a user name that must be one",
+			"mailboxes = ({ name = \"a\"; imap = { host = \"h\"; password = \"x\"; }; "
+			"});",
+			"main.conf:1: mailboxes.a.imap: no user name; write username = \"…\", or "
+			"the mailbox's address\n" },
+		{ "no secret",
+			"mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\"; }; "
+			"});",
+			"main.conf:1: mailboxes.a.imap: no secret; write password_file = \"/…\" "
+			"(or password, password_command, "
 			"password_credential), here or on the other side, or auth = \"none\"\n" },
 		{ "two secrets", IMAP_WITH("host = \"h\"; password_credential = \"c\";"),
-			"main.conf:1: mailboxes.a.imap: both password and password_credential; write one of them\n" },
-		{ "no host", IMAP_WITH(""), "main.conf:1: mailboxes.a.imap: no host; write host = \"imap.example.com\"\n" },
+			"main.conf:1: mailboxes.a.imap: both password and password_credential; "
+			"write one of them\n" },
+		{ "no host", IMAP_WITH(""),
+			"main.conf:1: mailboxes.a.imap: no host; write host = "
+			"\"imap.example.com\"\n" },
 		{ "no sides", "mailboxes = ({ name = \"a\"; });",
-			"main.conf:1: mailboxes.a: neither smtp nor imap; write at least one, as imap = { host = "
+			"main.conf:1: mailboxes.a: neither smtp nor imap; write at least one, as "
+			"imap = { host = "
 			"\"imap.example.com\"; };\n" },
 		{ "no name", "mailboxes = ({ auth = \"none\"; imap = { host = \"h\"; }; });",
 			"main.conf:1: mailboxes[0]: no name; write name = \"…\"\n" },
-		{ "H4-24 a credential outside", "mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\"; "
-						"password_credential = \"../x\"; }; });",
-			"main.conf:1: mailboxes.a.imap.password_credential: \"../x\" is a path; write the credential's name "
+		{ "H4-24 a credential outside",
+			"mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\"; "
+			"password_credential = \"../x\"; }; });",
+			"main.conf:1: mailboxes.a.imap.password_credential: \"../x\" is a path; "
+			"write the credential's name "
 			"alone, as in LoadCredential=NAME:…\n" },
 		{ "retry_max below", MAILBOX_WITH("retry_max = 5;"),
-			"main.conf:1: mailboxes.a.imap: retry_max (5s) is below retry_interval (1m); write a larger retry_max, "
+			"main.conf:1: mailboxes.a.imap: retry_max (5s) is below retry_interval "
+			"(1m); write a larger retry_max, "
 			"or a smaller retry_interval\n" },
 		{ "H4-09 one name twice",
-			"defaults = { auth = \"none\"; };\nmailboxes = ({ name = \"a\"; imap = { host = \"h\"; }; },\n"
+			"defaults = { auth = \"none\"; };\nmailboxes = ({ name = \"a\"; imap = { "
+			"host = \"h\"; }; },\n"
 			"  { name = \"a\"; imap = { host = \"i\"; }; });",
-			"main.conf:3: mailboxes.a: this name stands at main.conf:2 too; give each mailbox a name of its own\n" },
+			"main.conf:3: mailboxes.a: this name stands at main.conf:2 too; give each "
+			"mailbox a name of its own\n" },
 		{ "one host twice", "servers = ({ host = \"h\"; },\n { host = \"H.\"; });",
-			"main.conf:2: servers: h stands at main.conf:1 too; write one entry for each host\n" },
+			"main.conf:2: servers: h stands at main.conf:1 too; write one entry for "
+			"each host\n" },
 		{ "a setting twice", "daemon = { threads = 1;\n threads = 2; };",
-			"main.conf:2: a name twice in one group: threads = 2; };; leave one out\n" },
+			"main.conf:2: a name twice in one group: threads = 2; };; leave one "
+			"out\n" },
 	};
 
 	check_rows(rows, COUNT_OF(rows));
@@ -241,7 +288,8 @@ test_settings_names_and_hosts_are_judged(void **state)
 	} hosts[] = {
 		{ "a..b", "two dots together, or one in front; write one between labels" },
 		{ ".a", "two dots together, or one in front; write one between labels" },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com", "a label longer than 63 bytes" },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com",
+			"a label longer than 63 bytes" },
 		{ "imaps://h", "not a URL, a host's name alone" },
 		{ "h:993", "write the name alone, and the port as port = …" },
 		{ " h", "a blank in it; write it without" },
@@ -256,7 +304,9 @@ test_settings_names_and_hosts_are_judged(void **state)
 		{ "ann@example.com", "an address of a mailbox; write the server's name" },
 		{ "a\\r\\nb", "a line end or another control character in it" },
 		{ "\xff", "not UTF-8; save the file as UTF-8" },
-		{ "a\xe2\x80\xae" "b", "no international name" },
+		{ "a\xe2\x80\xae"
+		  "b",
+			"no international name" },
 	};
 	static const char *const names[] = { "", "-x", "a/b", "\xc3\xbc", ".", "..", "a b", "@a",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
@@ -290,11 +340,14 @@ test_settings_names_and_hosts_are_judged(void **state)
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		unit_row(names[i]);
 		snprintf(text, sizeof(text),
-			"mailboxes = ({\n name = \"%s\"; auth = \"none\"; imap = { host = \"h\"; }; });", names[i]);
+			"mailboxes = ({\n name = \"%s\"; auth = \"none\"; imap = { host = \"h\"; "
+			"}; });",
+			names[i]);
 		fixture_load_text(&f, text);
 		assert_int_equal(f.complaints.faults, 1);
 		assert_told_part(&f, "main.conf:2: mailboxes");
-		assert_told_part(&f, "cannot be a mailbox's name; write 1 to 64 of A-Z a-z 0-9 . _ @ + -");
+		assert_told_part(
+			&f, "cannot be a mailbox's name; write 1 to 64 of A-Z a-z 0-9 . _ @ + -");
 	}
 	fixture_end(&f);
 }
@@ -309,7 +362,9 @@ test_settings_hosts_have_one_form(void **state)
 		{ "IMAP.Example.COM.", "imap.example.com", false },
 		{ "M\xc3\xbcnchen.example", "xn--mnchen-3ya.example", false },
 		{ "XN--MNCHEN-3YA.example", "xn--mnchen-3ya.example", false },
-		{ "stra\xc3\x9f" "e.example", "xn--strae-oqa.example", false },
+		{ "stra\xc3\x9f"
+		  "e.example",
+			"xn--strae-oqa.example", false },
 		{ "localhost", "localhost", false },
 		{ "192.0.2.1", "192.0.2.1", true },
 		{ "[2001:DB8::0:1]", "2001:db8::1", true },
@@ -381,16 +436,22 @@ test_settings_wrapped_numbers_are_told_once(void **state)
 {
 	static const struct told_row rows[] = {
 		{ "port", IMAP_WITH("host = \"h\";\n port = 4294967297;"),
-			"main.conf:2: port: the number 4294967297 is too large; the largest is 2147483647\n" },
+			"main.conf:2: port: the number 4294967297 is too large; the largest is "
+			"2147483647\n" },
 		{ "port, hexadecimal", IMAP_WITH("host = \"h\";\n port = 0x100000050;"),
-			"main.conf:2: port: the number 0x100000050 is too large; the largest is 2147483647\n" },
-		{ "confirm, with another fault", "defaults = { confirm = 99999999999; recover = 0; };",
-			"main.conf:1: confirm: the number 99999999999 is too large; the largest is 2147483647\n"
+			"main.conf:2: port: the number 0x100000050 is too large; the largest is "
+			"2147483647\n" },
+		{ "confirm, with another fault",
+			"defaults = { confirm = 99999999999; recover = 0; };",
+			"main.conf:1: confirm: the number 99999999999 is too large; the largest is "
+			"2147483647\n"
 			"main.conf:1: defaults.recover: 0 is out of range; write 1 to 100\n" },
 		{ "connections", "servers = ({ host = \"h\"; connections = 4294967297; });",
-			"main.conf:1: connections: the number 4294967297 is too large; the largest is 2147483647\n" },
+			"main.conf:1: connections: the number 4294967297 is too large; the largest "
+			"is 2147483647\n" },
 		{ "the name lines above", "defaults = { confirm =\n\n 4294967297; };",
-			"main.conf:3: confirm: the number 4294967297 is too large; the largest is 2147483647\n" },
+			"main.conf:3: confirm: the number 4294967297 is too large; the largest is "
+			"2147483647\n" },
 	};
 
 	check_rows(rows, COUNT_OF(rows));
@@ -403,16 +464,20 @@ test_settings_bytes_of_secrets_and_texts(void **state)
 
 	fixture_begin(&f);
 	unit_row("H4-05 \\x00");
-	fixture_load_text(&f, "mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\";\n"
-			      "  password = \"ab\\x00cd\"; }; });");
-	assert_told(&f, "main.conf:2: password: \\x00 in a string, a byte that no setting can have; leave it out\n");
+	fixture_load_text(&f,
+		"mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\";\n"
+		"  password = \"ab\\x00cd\"; }; });");
+	assert_told(&f, "main.conf:2: password: \\x00 in a string, a byte that no setting can "
+			"have; leave it out\n");
 	unit_row("H4-05 a raw NUL");
 	fixture_write(&f, "main.conf", BYTES("a = 1;\npassword = \"ab\0cd\";"), 0600);
 	fixture_load(&f);
 	assert_told(&f, "main.conf:2: a NUL byte; the file must be text\n");
 	unit_row("H4-06 byte order mark");
-	fixture_load_text(&f, "\xef\xbb\xbf" "daemon = { threads = 1; };");
-	assert_told(&f, "main.conf:1: the file begins with a byte order mark; save it as UTF-8 without one\n");
+	fixture_load_text(&f, "\xef\xbb\xbf"
+			      "daemon = { threads = 1; };");
+	assert_told(&f, "main.conf:1: the file begins with a byte order mark; save it as UTF-8 "
+			"without one\n");
 	unit_row("H4-06 CR LF");
 	fixture_load_text(&f, "daemon = {\r\n threads = 2;\r\n};\r\n");
 	assert_told(&f, "");
@@ -421,18 +486,25 @@ test_settings_bytes_of_secrets_and_texts(void **state)
 	fixture_load_text(&f, "defaults = { labels = {\n city = \"K\xf6ln\"; }; };");
 	assert_told(&f, "main.conf:2: defaults.labels: not UTF-8; save the file as UTF-8\n");
 	unit_row("H4-06 Latin-1 in a password");
-	fixture_load_text(&f, IMAP_WITH("host = \"h\"; }; smtp = { host = \"s\"; password = \"p\xe4ss\";"));
+	fixture_load_text(
+		&f, IMAP_WITH("host = \"h\"; }; smtp = { host = \"s\"; password = \"p\xe4ss\";"));
 	assert_told(&f, "");
-	assert_bytes_equal(secret_reveal(settings_find(f.settings, BYTES("a"))->sides[SIDE_SMTP]->secret.value),
+	assert_bytes_equal(
+		secret_reveal(
+			settings_find(f.settings, BYTES("a"))->sides[SIDE_SMTP]->secret.value),
 		BYTES("p\xe4ss"));
 	unit_row("H4-25 a line end in a user name, a folder, a label");
-	fixture_load_text(&f, "mailboxes = ({ name = \"a\";\n labels = { x = \"a\\nb\"; };\n imap = { host = \"h\"; password = \"p\";"
+	fixture_load_text(&f, "mailboxes = ({ name = \"a\";\n labels = { x = \"a\\nb\"; };\n imap "
+			      "= { host = \"h\"; password = \"p\";"
 			      "\n username = \"a\\rb\";\n mailbox = \"IN\\x0aBOX\"; }; });");
-	assert_told(&f, "main.conf:2: mailboxes.a.labels: a line end or another control character in it; write a label's "
+	assert_told(&f, "main.conf:2: mailboxes.a.labels: a line end or another control character "
+			"in it; write a label's "
 			"value in quotes without it\n"
-			"main.conf:4: mailboxes.a.imap.username: a line end or another control character in it; write a "
+			"main.conf:4: mailboxes.a.imap.username: a line end or another control "
+			"character in it; write a "
 			"text in quotes without it\n"
-			"main.conf:5: mailboxes.a.imap.mailbox: a line end or another control character in it; write a "
+			"main.conf:5: mailboxes.a.imap.mailbox: a line end or another control "
+			"character in it; write a "
 			"folder's name in quotes, as \"INBOX\" without it\n");
 	fixture_end(&f);
 }
@@ -442,23 +514,37 @@ test_settings_texts_that_cannot_be_parsed(void **state)
 {
 	static const struct told_row rows[] = {
 		{ "a duration without quotes", "defaults = {\n  interval = 5m;\n};",
-			"main.conf:2: cannot be read here: interval = 5m;; write NAME = VALUE; with words and durations in "
+			"main.conf:2: cannot be read here: interval = 5m;; write NAME = VALUE; "
+			"with words and durations in "
 			"quotes\n" },
 		{ "a comma too many", "mailboxes = (\n  { name = \"a\"; },\n);",
-			"main.conf:2: a comma too many before \")\"; take it away: { name = \"a\"; },\n" },
-		{ "a syntax error before the comma", "daemon = { threads 2; };\nmailboxes = (\n  { name = \"a\"; },\n);",
-			"main.conf:1: cannot be read here: daemon = { threads 2; };; write NAME = VALUE; with words and "
+			"main.conf:2: a comma too many before \")\"; take it away: { name = \"a\"; "
+			"},\n" },
+		{ "a syntax error before the comma",
+			"daemon = { threads 2; };\nmailboxes = (\n  { name = \"a\"; },\n);",
+			"main.conf:1: cannot be read here: daemon = { threads 2; };; write NAME = "
+			"VALUE; with words and "
 			"durations in quotes\n"
-			"main.conf:3: a comma too many before \")\"; take it away: { name = \"a\"; },\n" },
+			"main.conf:3: a comma too many before \")\"; take it away: { name = \"a\"; "
+			"},\n" },
 		{ "a secret is not shown", "mailboxes = ({ name = \"a\";\n  password = geheim; });",
-			"main.conf:2: cannot be read here: password = ***; write NAME = VALUE; with words and durations in "
+			"main.conf:2: cannot be read here: password = ***; write NAME = VALUE; "
+			"with words and durations in "
 			"quotes\n" },
 		{ "nor a mistyped one", "x = { name = \"a\"; pasword = \"geheim\" geheim2; };",
-			"main.conf:1: cannot be read here: x = *** { name = \"a\"; pasword = ***;; };; write NAME = VALUE; with words and "
+			"main.conf:1: cannot be read here: x = *** name = \"a\"; pasword = ***; "
+			"};; write NAME = VALUE; with words and "
 			"durations in quotes\n" },
 		{ "nor one on a line of its own", "x = { password =\n  geheim; };",
-			"main.conf:2: cannot be read here (syntax error); look for a bracket, quote or \"=\" that is missing "
+			"main.conf:2: cannot be read here (syntax error); look for a bracket, "
+			"quote or \"=\" that is missing "
 			"above\n" },
+		{ "a bracket without an end", "daemon = {\n  threads = 1;\nlimits = {\n};\n",
+			"main.conf:1: \"{\" is opened here and never closed; close it\n" },
+		{ "a bracket too many", "daemon = {\n  threads = 1; }; };\n",
+			"main.conf:2: cannot be read here: threads = 1; }; };; write NAME = VALUE; "
+			"with words and durations in "
+			"quotes\n" },
 		{ "a string without an end", "daemon = {\n  helo_name = \"a.b;\n};\n",
 			"main.conf:2: the string that begins here has no end; end it by \"\n" },
 	};
@@ -474,34 +560,42 @@ test_settings_drop_ins_are_joined(void **state)
 
 	fixture_begin(&f);
 	fixture_write(&f, "main.conf",
-		BYTES("daemon = { threads = 2; log_level = \"debug\"; };\ndefaults = { auth = \"none\"; };\n"
+		BYTES("daemon = { threads = 2; log_level = \"debug\"; };\ndefaults = { auth = "
+		      "\"none\"; };\n"
 		      "mailboxes = ({ name = \"m\"; imap = { host = \"h\"; }; });"),
 		0600);
 	fixture_write(&f, "conf.d/20.conf", BYTES("daemon = {\n threads = 4; };"), 0600);
 	fixture_write(&f, "conf.d/10.conf", BYTES("daemon = {\n threads = 3; };"), 0600);
-	fixture_write(&f, "conf.d/30.conf", BYTES("mailboxes = ({ name = \"n\"; imap = { host = \"h\"; }; });"), 0600);
+	fixture_write(&f, "conf.d/30.conf",
+		BYTES("mailboxes = ({ name = \"n\"; imap = { host = \"h\"; }; });"), 0600);
 	fixture_write(&f, "conf.d/40.conf.bak", BYTES("nonsense"), 0600);
 	fixture_write(&f, "conf.d/.50.conf", BYTES("nonsense"), 0600);
 	fixture_load(&f);
-	assert_told(&f, "conf.d/10.conf:2: warning: daemon.threads: set here anew; main.conf:1 said otherwise and counts no "
+	assert_told(&f, "conf.d/10.conf:2: warning: daemon.threads: set here anew; main.conf:1 "
+			"said otherwise and counts no "
 			"more\n"
-			"conf.d/20.conf:2: warning: daemon.threads: set here anew; conf.d/10.conf:2 said otherwise and "
+			"conf.d/20.conf:2: warning: daemon.threads: set here anew; "
+			"conf.d/10.conf:2 said otherwise and "
 			"counts no more\n");
 	assert_ok(f.err);
 	assert_int_equal(f.settings->threads, 4);
 	assert_int_equal(f.settings->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(f.settings->mailbox_count, 2);
 	unit_row("H4-09 one name in two drop-ins");
-	fixture_write(&f, "conf.d/10.conf", BYTES("\nmailboxes = ({ name = \"n\"; imap = { host = \"h\"; }; });"), 0600);
+	fixture_write(&f, "conf.d/10.conf",
+		BYTES("\nmailboxes = ({ name = \"n\"; imap = { host = \"h\"; }; });"), 0600);
 	fixture_write(&f, "conf.d/20.conf", BYTES(""), 0600);
 	fixture_load(&f);
-	assert_told(&f, "conf.d/30.conf:1: mailboxes.n: this name stands at conf.d/10.conf:2 too; give each mailbox a name "
+	assert_told(&f, "conf.d/30.conf:1: mailboxes.n: this name stands at conf.d/10.conf:2 too; "
+			"give each mailbox a name "
 			"of its own\n");
 	unit_row("H4-07 two broken ones, and five wrong values");
 	fixture_write(&f, "conf.d/10.conf", BYTES("daemon = { threads = ; };"), 0600);
 	fixture_write(&f, "conf.d/20.conf", BYTES("daemon = { threads = 1; "), 0600);
 	fixture_write(&f, "conf.d/30.conf",
-		BYTES("defaults = {\n interval = 1;\n confirm = 0;\n recover = 0;\n family = \"x\";\n auth = \"y\"; };"), 0600);
+		BYTES("defaults = {\n interval = 1;\n confirm = 0;\n recover = 0;\n family = "
+		      "\"x\";\n auth = \"y\"; };"),
+		0600);
 	fixture_load(&f);
 	assert_int_equal(f.complaints.faults, 7);
 	assert_told_part(&f, "conf.d/10.conf:1: ");
@@ -549,7 +643,8 @@ test_settings_files_must_be_regular(void **state)
 	snprintf(path, sizeof(path), "%s/main.conf", f.folder);
 	assert_int_equal(truncate(path, 200 * 1024 * 1024), 0);
 	fixture_load(&f);
-	assert_told(&f, "main.conf: too large; a settings file has 64 MiB at most, all together 128 MiB\n");
+	assert_told(&f,
+		"main.conf: too large; a settings file has 64 MiB at most, all together 128 MiB\n");
 	unit_row("none");
 	unlink(path);
 	fixture_load(&f);
@@ -568,19 +663,26 @@ test_settings_includes(void **state)
 	fixture_begin(&f);
 	unit_row("lines are the files' own");
 	fixture_write(&f, "main.conf",
-		BYTES("daemon = {\n  threads = 2;\n  @include \"part.inc\" log_level = \"inf\";\n  socket = \"x\";\n};\n"),
+		BYTES("daemon = {\n  threads = 2;\n  @include \"part.inc\" log_level = \"inf\";\n  "
+		      "socket = \"x\";\n};\n"),
 		0600);
-	fixture_write(&f, "part.inc", BYTES("# a part\nhelo_name = \"x\";\nstate_dir = \"y\";"), 0600);
+	fixture_write(
+		&f, "part.inc", BYTES("# a part\nhelo_name = \"x\";\nstate_dir = \"y\";"), 0600);
 	fixture_load(&f);
-	assert_told(&f, "main.conf:3: daemon.log_level: \"inf\" is none of its words; did you mean \"info\"?\n"
-			"main.conf:4: daemon.socket: \"x\" is no whole path; write one that begins with /\n"
-			"part.inc:2: daemon.helo_name: \"x\" is no full name, and some servers refuse it; write this host's "
-			"full name, as \"watch.example.com\", or \"[192.0.2.1]\"\n"
-			"part.inc:3: daemon.state_dir: \"y\" is no whole path; write one that begins with /\n");
+	assert_told(&f,
+		"main.conf:3: daemon.log_level: \"inf\" is none of its words; did you mean "
+		"\"info\"?\n"
+		"main.conf:4: daemon.socket: \"x\" is no whole path; write one that begins with /\n"
+		"part.inc:2: daemon.helo_name: \"x\" is no full name, and some servers refuse it; "
+		"write this host's "
+		"full name, as \"watch.example.com\", or \"[192.0.2.1]\"\n"
+		"part.inc:3: daemon.state_dir: \"y\" is no whole path; write one that begins with "
+		"/\n");
 	unit_row("its numbers are scanned too");
 	fixture_write(&f, "part.inc", BYTES("\n\nthreads = 4294967297;"), 0600);
 	fixture_load_text(&f, "daemon = {\n@include \"part.inc\"\n};");
-	assert_told(&f, "part.inc:3: threads: the number 4294967297 is too large; the largest is 2147483647\n");
+	assert_told(&f, "part.inc:3: threads: the number 4294967297 is too large; the largest is "
+			"2147483647\n");
 	unit_row("relative to the main file's folder, from a drop-in too");
 	fixture_write(&f, "part.inc", BYTES("daemon = { threads = 5; };"), 0600);
 	fixture_write(&f, "conf.d/a.conf", BYTES("@include \"part.inc\"\n"), 0600);
@@ -608,7 +710,8 @@ test_settings_includes(void **state)
 		fixture_write(&f, name, bytes_of(text), 0600);
 	}
 	fixture_load_text(&f, "@include \"1.inc\"\n");
-	assert_told(&f, "10.inc:1: more than 10 files that include each other; include them from the main file\n");
+	assert_told(&f, "10.inc:1: more than 10 files that include each other; include them from "
+			"the main file\n");
 	unit_row("10 deep");
 	fixture_write(&f, "10.inc", BYTES("daemon = { threads = 9; };"), 0600);
 	fixture_load(&f);
@@ -627,7 +730,8 @@ test_settings_ten_thousand_faults_are_all_told(void **state)
 	fixture_begin(&f);
 	buf_put_string(&text, "defaults = { auth = \"none\"; };\nmailboxes = (\n");
 	for (int i = 0; i < 10000; i++)
-		buf_put_format(&text, "%s{ name = \"m%d\"; imap = { host = \"h\"; port = 0; }; }\n", i ? "," : "", i);
+		buf_put_format(&text, "%s{ name = \"m%d\"; imap = { host = \"h\"; port = 0; }; }\n",
+			i ? "," : "", i);
 	buf_put_string(&text, ");");
 	fixture_load_text(&f, text.at);
 	assert_err_equal(f.err, ERR_INVALID);
@@ -638,7 +742,8 @@ test_settings_ten_thousand_faults_are_all_told(void **state)
 	unit_row("50,000 warnings");
 	buf_put_string(&text, "defaults = { auth = \"none\"; };\nmailboxes = (\n");
 	for (int i = 0; i < 50000; i++)
-		buf_put_format(&text, "%s{ name = \"m%d\"; imap = { host = \"h\"; security = \"none\"; }; }\n",
+		buf_put_format(&text,
+			"%s{ name = \"m%d\"; imap = { host = \"h\"; security = \"none\"; }; }\n",
 			i ? "," : "", i);
 	buf_put_string(&text, ");");
 	fixture_load_text(&f, text.at);
@@ -664,12 +769,18 @@ test_settings_secret_files_are_looked_at(void **state)
 		{ "CR LF", { "geheim\r\n", 8 }, 0640, "" },
 		{ "nothing", { "geheim", 6 }, 0640, "" },
 		{ "LF LF", { "geheim\n\n", 8 }, 0640, "" },
-		{ "a blank in front", { " geheim\n", 8 }, 0640, "begins or ends with a blank, which counts" },
-		{ "a blank behind", { "geheim \n", 8 }, 0640, "begins or ends with a blank, which counts" },
-		{ "further lines", { "geheim\nuser: x\n", 15 }, 0640, "further lines in secret, which do not count" },
-		{ "read by others", { "geheim\n", 7 }, 0644, "others can read secret; chmod 0640 it" },
-		{ "empty", { "", 0 }, 0640, "the first line of secret is empty; write the secret there" },
-		{ "an empty first line", { "\ngeheim\n", 8 }, 0640, "the first line of secret is empty" },
+		{ "a blank in front", { " geheim\n", 8 }, 0640,
+			"begins or ends with a blank, which counts" },
+		{ "a blank behind", { "geheim \n", 8 }, 0640,
+			"begins or ends with a blank, which counts" },
+		{ "further lines", { "geheim\nuser: x\n", 15 }, 0640,
+			"further lines in secret, which do not count" },
+		{ "read by others", { "geheim\n", 7 }, 0644,
+			"others can read secret; chmod 0640 it" },
+		{ "empty", { "", 0 }, 0640,
+			"the first line of secret is empty; write the secret there" },
+		{ "an empty first line", { "\ngeheim\n", 8 }, 0640,
+			"the first line of secret is empty" },
 		{ "a NUL", { "ge\0heim\n", 8 }, 0640, "a NUL byte in the first line of secret" },
 	};
 	struct fixture f;
@@ -677,7 +788,8 @@ test_settings_secret_files_are_looked_at(void **state)
 
 	fixture_begin(&f);
 	snprintf(text, sizeof(text),
-		"mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\";\n password_file = \"%s/secret\"; }; });",
+		"mailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\";\n "
+		"password_file = \"%s/secret\"; }; });",
 		f.folder);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		unit_row(rows[i].name);
@@ -688,7 +800,8 @@ test_settings_secret_files_are_looked_at(void **state)
 		if (rows[i].told[0] == '\0') {
 			assert_told(&f, "");
 		} else {
-			assert_told_part(&f, "main.conf:2: warning: mailboxes.a.imap.password_file: ");
+			assert_told_part(
+				&f, "main.conf:2: warning: mailboxes.a.imap.password_file: ");
 			assert_told_part(&f, rows[i].told);
 		}
 	}
@@ -696,7 +809,8 @@ test_settings_secret_files_are_looked_at(void **state)
 	snprintf(path, sizeof(path), "%s/secret", f.folder);
 	unlink(path);
 	fixture_load_text(&f, text);
-	assert_told(&f, "main.conf:2: warning: mailboxes.a.imap.password_file: secret: no such file; write the secret there\n");
+	assert_told(&f, "main.conf:2: warning: mailboxes.a.imap.password_file: secret: no such "
+			"file; write the secret there\n");
 	unit_row("a FIFO");
 	assert_int_equal(mkfifo(path, 0600), 0);
 	fixture_load_text(&f, text);
@@ -712,25 +826,32 @@ test_settings_warnings(void **state)
 	fixture_begin(&f);
 	unit_row("a password in a file that others can read, once");
 	fixture_write(&f, "main.conf",
-		BYTES("defaults = { };\nmailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { host = \"h\";\n"
-		      "  password = \"geheim\"; };\n  smtp = { host = \"h\"; password = \"geheim\"; }; });"),
+		BYTES("defaults = { };\nmailboxes = ({ name = \"a\"; address = \"a@b\"; imap = { "
+		      "host = \"h\";\n"
+		      "  password = \"geheim\"; };\n  smtp = { host = \"h\"; password = "
+		      "\"geheim\"; }; });"),
 		0644);
 	fixture_load(&f);
 	assert_ok(f.err);
-	assert_told(&f, "main.conf:4: warning: mailboxes.a.smtp.password: a password in a file that others can read; chmod "
+	assert_told(&f, "main.conf:4: warning: mailboxes.a.smtp.password: a password in a file "
+			"that others can read; chmod "
 			"0640 it, or use password_file\n");
 	unit_row("old TLS");
 	fixture_load_text(&f, "defaults = {\n tls_min = \"1.0\"; };");
-	assert_told(&f, "main.conf:2: warning: defaults.tls_min: TLS 1.0 has been broken for long; write \"1.2\" as soon as "
+	assert_told(&f, "main.conf:2: warning: defaults.tls_min: TLS 1.0 has been broken for long; "
+			"write \"1.2\" as soon as "
 			"the server speaks it\n");
 	unit_row("both sinks");
 	fixture_load_text(&f, "alerts = { journal = true;\n syslog = true; };");
 	assert_told_part(&f, "main.conf:2: warning: alerts.syslog: both journal and syslog");
 	unit_row("security none");
 	fixture_load_text(&f, IMAP_WITH("host = \"h\"; security = \"none\";"));
-	assert_told_part(&f, "main.conf:1: warning: mailboxes.a.imap: security none: no secret is sent");
-	fixture_load_text(&f, IMAP_WITH("host = \"h\"; security = \"none\"; insecure_auth = true;"));
-	assert_told_part(&f, "warning: mailboxes.a.imap: security none and insecure_auth: who is on the way reads");
+	assert_told_part(
+		&f, "main.conf:1: warning: mailboxes.a.imap: security none: no secret is sent");
+	fixture_load_text(
+		&f, IMAP_WITH("host = \"h\"; security = \"none\"; insecure_auth = true;"));
+	assert_told_part(&f, "warning: mailboxes.a.imap: security none and insecure_auth: who is "
+			     "on the way reads");
 	fixture_end(&f);
 }
 
@@ -771,7 +892,8 @@ static bool
 is_named(const char *name, size_t len, bool is_built)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (strlen(setting_rows[i].name) == len && strncmp(setting_rows[i].name, name, len) == 0 &&
+		if (strlen(setting_rows[i].name) == len &&
+			strncmp(setting_rows[i].name, name, len) == 0 &&
 			setting_rows[i].is_built == is_built)
 			return true;
 	}
@@ -853,11 +975,13 @@ test_settings_manual_has_all_of_the_table(void **state)
 		if (row->kind != KIND_INT && row->kind != KIND_DURATION && row->kind != KIND_WORD)
 			continue;
 		end = strstr(at + 1, "\n.It ");
-		assert_true(bytes_contains_nocase((struct bytes){ at, end ? (size_t)(end - at) : strlen(at) },
+		assert_true(bytes_contains_nocase(
+			(struct bytes){ at, end ? (size_t)(end - at) : strlen(at) },
 			bytes_of(row->fallback)));
 		if (row->kind != KIND_WORD)
 			assert_true(bytes_contains_nocase(
-				(struct bytes){ at, end ? (size_t)(end - at) : strlen(at) }, bytes_of(row->range)));
+				(struct bytes){ at, end ? (size_t)(end - at) : strlen(at) },
+				bytes_of(row->range)));
 	}
 	for (const char *at = strstr(text.at, "\n.It Va "); at; at = strstr(at + 1, "\n.It Va ")) {
 		size_t len = strcspn(at + 8, " \n");
