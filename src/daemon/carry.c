@@ -203,7 +203,16 @@ on_ended(void *owner, uint64_t token, struct verdict *verdict)
 	carry_out(daemon);
 }
 
-const struct loops_calls carry_loops_calls = { on_ask_login, on_ended };
+static void
+on_login_accepted(void *owner, uint64_t token)
+{
+	struct daemon *daemon = owner;
+
+	watch_login_accepted(daemon->watch, mono_now(), wall_now(), token);
+	carry_out(daemon);
+}
+
+const struct loops_calls carry_loops_calls = { on_ask_login, on_login_accepted, on_ended };
 
 /* ---- what the outbox reports */
 

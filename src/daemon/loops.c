@@ -27,6 +27,7 @@ enum message_kind {
 	MESSAGE_END,
 	/* from a loop */
 	MESSAGE_ASK,
+	MESSAGE_ACCEPTED,
 	MESSAGE_ENDED,
 };
 
@@ -138,7 +139,17 @@ loop_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes tr
 	queue_put(loop->loops->out, &message->node);
 }
 
-static const struct probes_calls loop_calls = { loop_ask_login, loop_ended };
+static void
+loop_login_accepted(void *owner, uint64_t token)
+{
+	struct loop *loop = owner;
+	struct message *message = message_new(MESSAGE_ACCEPTED, token);
+
+	if (message) /* else the verdict says it */
+		queue_put(loop->loops->out, &message->node);
+}
+
+static const struct probes_calls loop_calls = { loop_ask_login, loop_login_accepted, loop_ended };
 
 static void
 loop_begin_end(struct loop *loop)
@@ -301,6 +312,8 @@ on_loop_message(struct loops *loops, struct message *message)
 		flight->ref = message->ref;
 		flight->has_asked = true;
 		loops->calls->ask_login(loops->owner, message->token, message->fingerprint);
+	} else if (message->kind == MESSAGE_ACCEPTED && flight) {
+		loops->calls->login_accepted(loops->owner, message->token);
 	} else if (message->kind == MESSAGE_ENDED && flight) {
 		struct verdict *verdict = message->verdict;
 

@@ -15,6 +15,7 @@ struct loops;
 /* All on the main loop. */
 struct loops_calls {
 	void (*ask_login)(void *owner, uint64_t token, struct fingerprint fingerprint);
+	void (*login_accepted)(void *owner, uint64_t token);
 	/* verdict is the callee's. */
 	void (*ended)(void *owner, uint64_t token, struct verdict *verdict);
 };

@@ -39,6 +39,8 @@ struct probe_job {
 struct probes_calls {
 	/* The dialogue is ready to log in with the secret of this fingerprint. Answer, now or later, by probes_leave(). */
 	void (*ask_login)(void *owner, uint64_t token, struct probe_ref ref, struct fingerprint fingerprint);
+	/* The server took the login; the probe goes on. Once at most. */
+	void (*login_accepted)(void *owner, uint64_t token);
 	/* The verdict is the callee's (verdict_free()). transcript is borrowed, empty unless is_traced. */
 	void (*ended)(void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
 };

@@ -496,6 +496,8 @@ handle_step(struct probe *probe, const struct dialogue_step *step)
 	}
 	switch (step->want) {
 	case DIALOGUE_WANT_BYTES:
+		if (probe->stage == STAGE_AUTH && step->stage > STAGE_AUTH)
+			probe->probes->calls.login_accepted(probe->probes->owner, probe->token);
 		enter_stage(probe, step->stage);
 		if (probe->state != PROBE_TALKING) {
 			enter(probe, PROBE_TALKING);

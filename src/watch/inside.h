@@ -131,6 +131,7 @@ enum login_step {
 	STEP_WAITING, /* waits for another login of its account */
 	STEP_ALLOWED,
 	STEP_HELD,
+	STEP_ACCEPTED, /* told by watch_login_accepted(): its login is booked, the probe goes on */
 	LOGIN_STEP_COUNT
 };
 

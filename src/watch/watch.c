@@ -271,7 +271,8 @@ static struct verdict *
 book(struct watch *watch, struct probe *probe, struct verdict *verdict)
 {
 	struct watched *endpoint = probe->is_stale ? NULL : probe->endpoint;
-	bool is_opened = probe->account && account_judged(watch, probe, verdict);
+	bool is_opened = probe->account && probe->step != STEP_ACCEPTED &&
+			 account_judged(watch, probe, verdict);
 	bool is_refused = verdict->login == LOGIN_REFUSED;
 	bool was_sibling;
 
@@ -298,6 +299,21 @@ book(struct watch *watch, struct probe *probe, struct verdict *verdict)
 	else if (is_refused && !was_sibling)
 		try_sibling(watch, endpoint);
 	return NULL;
+}
+
+void
+watch_login_accepted(struct watch *watch, mono_t now, wall_t wall, uint64_t token)
+{
+	struct probe *probe = find_probe(watch, token);
+	const struct verdict accepted = { .login = LOGIN_ACCEPTED };
+
+	watch_enter(watch, now, wall);
+	if (probe && probe->account && probe->step == STEP_ALLOWED) {
+		(void)account_judged(watch, probe, &accepted);
+		probe->step = STEP_ACCEPTED;
+		account_settle(watch, probe->account);
+	}
+	leave(watch);
 }
 
 void

@@ -140,6 +140,9 @@ void watch_tick(struct watch *watch, mono_t now, wall_t wall);
 mono_t watch_wake(const struct watch *watch);
 /* A probe stands before its login with this secret: a WATCH_LEAVE follows, at once or later. */
 void watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct fingerprint fingerprint);
+/* The server took the login, and the probe goes on: another login of this account need not wait for its end. Optional:
+ * the verdict says so too. */
+void watch_login_accepted(struct watch *watch, mono_t now, wall_t wall, uint64_t token);
 /* A probe ended. verdict is watch's from here on. A token that is not in flight any more is dropped. */
 void watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct verdict *verdict);
 /* The next command, or false. */

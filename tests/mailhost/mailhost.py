@@ -285,6 +285,8 @@ class Conversation:
         """Waits for the client to go while not a byte is taken from the socket (window shut)."""
         deadline = time.monotonic() + (patience or self.patience)
         while time.monotonic() < deadline and not self.host.stopping.is_set():
+            if self.end is not None or self.socket.fileno() < 0:
+                return self.end
             poll = select.poll()
             poll.register(self.socket, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
             if poll.poll(200):

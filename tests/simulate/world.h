@@ -82,7 +82,7 @@ struct person {
 	/* a loop that asks for probes, and one that changes secrets */
 	int64_t ask_every_us;
 	int64_t swap_every_us;
-	char swaps[4][WORD_MOST];
+	char swaps[32][WORD_MOST];
 	size_t swap_count;
 	size_t swap_next;
 	int64_t last_resume_us;
