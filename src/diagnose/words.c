@@ -359,7 +359,7 @@ put_cause(struct buf *out, const struct alert *event)
 	if (event->has_endpoint)
 		buf_put_string(out, event->endpoint == SIDE_SMTP ? "SMTP" : "IMAP");
 	else
-		buf_put(out, BYTES("It"));
+		buf_put(out, BYTES("The login"));
 	if (event->server && event->mailbox)
 		buf_put_format(out, " at %s", event->server);
 	buf_put(out, BYTES(" fails"));

@@ -65,13 +65,13 @@ tell(struct world *world, const struct alert *event)
 		strcmp(told->state, "unknown") != 0)
 		world_breaks(world, "a state that did not change was told", told->mailbox);
 	if (world->settings.is_loud) {
-		struct buf when = { 0 };
+		int64_t s = (world->settings.start_us + world->real_us) / US_PER_S;
 
-		wall_put_s(&when, event->time);
-		printf("# %s %s %s state=\"%s\" was=\"%s\" endpoint=%s cause=%s %s\n", when.at,
+		printf("# %dd %02d:%02d:%02d %s %s state=\"%s\" was=\"%s\" endpoint=%s cause=%s "
+		       "%s\n",
+			(int)(s / 86400), (int)(s / 3600 % 24), (int)(s / 60 % 60), (int)(s % 60),
 			event_kind_name(event->kind), told->mailbox, told->state, told->was,
 			told->side, told->cause, event->detail ? event->detail : "");
-		buf_done(&when);
 	}
 }
 

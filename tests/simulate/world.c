@@ -367,6 +367,9 @@ world_new(const struct world_settings *settings)
 		abort();
 	world->settings = *settings;
 	world->random = settings->seed;
+	/* Phases hang on the wall clock: another seed, other phases. What a story says is its own
+	 * clock. */
+	world->wall_off_us = (int64_t)(world_chance(world) % (uint64_t)US_PER_D);
 	world->place_count = 2 * settings->servers;
 	world->places = calloc(world->place_count, sizeof(struct place));
 	world->person_count = settings->mailboxes;
