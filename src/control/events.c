@@ -147,7 +147,8 @@ read_parts(const struct told *told, struct subject *subject)
 		struct bytes word = told_member(told, bytes_of(side_name(side)));
 
 		parts[side] = PART_NONE;
-		has_any = has_any || part_from_name(word, &parts[side]) == ERR_OK;
+		if (part_from_name(word, &parts[side]) == ERR_OK)
+			has_any = true;
 	}
 	subject->has_state = has_any;
 	if (has_any)

@@ -230,6 +230,69 @@ schedule_begun(struct watch *watch, struct watched *const *begun, size_t count)
 	}
 }
 
+/* The first half for all of them. */
+static enum err
+prepare(struct watch *watch, const struct watch_settings *settings, struct plan *plans,
+	size_t *joined)
+{
+	size_t count = settings->mailbox_count;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < count && err == ERR_OK; i++)
+		err = plan_mailbox(watch, &settings->mailboxes[i], &plans[i]);
+	if (err == ERR_OK)
+		err = make_room(watch, count);
+	watch->free_from = 0;
+	for (; *joined < count && err == ERR_OK; ++*joined) {
+		if (plans[*joined].is_new && !join_name(watch, &plans[*joined]))
+			return ERR_MEMORY;
+	}
+	return err;
+}
+
+static void
+remove_unseen(
+	struct watch *watch, const struct plan *plans, size_t count, struct watch_changes *changes)
+{
+	struct mailbox *mailbox, *next;
+
+	HASH_ITER (hh, watch->by_name, mailbox, next)
+		mailbox->is_seen = false;
+	for (size_t i = 0; i < count; i++)
+		plans[i].mailbox->is_seen = true;
+	HASH_ITER (hh, watch->by_name, mailbox, next) {
+		if (mailbox->is_seen)
+			continue;
+		apply_removal(watch, mailbox);
+		changes->removed++;
+	}
+}
+
+/* The second half for one; the sides that begin are put behind begun[]. */
+static void
+apply_plan(struct watch *watch, struct plan *plan, struct watched **begun, size_t *begun_count,
+	struct watch_changes *changes)
+{
+	struct watched *firsts[SIDE_COUNT] = { NULL, NULL };
+	bool is_new = plan->is_new;
+	bool is_changed = apply_mailbox(watch, plan, firsts);
+
+	changes->added += is_new;
+	changes->changed += !is_new && is_changed;
+	changes->unchanged += !is_new && !is_changed;
+	if (is_new)
+		apply_settle(watch, plan->mailbox);
+	else
+		mailbox_settle(watch, plan->mailbox, NULL);
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		struct watched *endpoint = plan->mailbox->sides[side];
+
+		if (endpoint && (is_new || firsts[side]))
+			begun[(*begun_count)++] = endpoint;
+	}
+	plan_done(watch, plan);
+}
+
 enum err
 watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch_settings *settings,
 	struct watch_changes *changes)
@@ -237,22 +300,12 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	size_t count = settings->mailbox_count, joined = 0, begun_count = 0;
 	struct plan *plans = calloc(count + 1, sizeof(*plans));
 	struct watched **begun = calloc(SIDE_COUNT * count + 1, sizeof(struct watched *));
-	struct mailbox *mailbox, *next;
 	enum err err = plans && begun ? ERR_OK : ERR_MEMORY;
 
 	watch_enter(watch, now, wall);
 	*changes = (struct watch_changes){ 0 };
-	for (size_t i = 0; i < count && err == ERR_OK; i++)
-		err = plan_mailbox(watch, &settings->mailboxes[i], &plans[i]);
 	if (err == ERR_OK)
-		err = make_room(watch, count);
-	watch->free_from = 0;
-	for (; joined < count && err == ERR_OK; joined++) {
-		if (plans[joined].is_new && !join_name(watch, &plans[joined])) {
-			err = ERR_MEMORY;
-			break;
-		}
-	}
+		err = prepare(watch, settings, plans, &joined);
 	if (err != ERR_OK) {
 		if (plans)
 			give_up(watch, plans, count, joined);
@@ -265,36 +318,9 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		row_forget_clean(watch);
 	}
 	apply_limits(watch, settings);
-	HASH_ITER (hh, watch->by_name, mailbox, next)
-		mailbox->is_seen = false;
+	remove_unseen(watch, plans, count, changes);
 	for (size_t i = 0; i < count; i++)
-		plans[i].mailbox->is_seen = true;
-	HASH_ITER (hh, watch->by_name, mailbox, next) {
-		if (mailbox->is_seen)
-			continue;
-		apply_removal(watch, mailbox);
-		changes->removed++;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct watched *firsts[SIDE_COUNT] = { NULL, NULL };
-		bool is_new = plans[i].is_new, is_changed;
-
-		is_changed = apply_mailbox(watch, &plans[i], firsts);
-		changes->added += is_new;
-		changes->changed += !is_new && is_changed;
-		changes->unchanged += !is_new && !is_changed;
-		if (is_new)
-			apply_settle(watch, plans[i].mailbox);
-		else
-			mailbox_settle(watch, plans[i].mailbox, NULL);
-		for (size_t side = 0; side < SIDE_COUNT; side++) {
-			struct watched *endpoint = plans[i].mailbox->sides[side];
-
-			if (endpoint && (is_new || firsts[side]))
-				begun[begun_count++] = endpoint;
-		}
-		plan_done(watch, &plans[i]);
-	}
+		apply_plan(watch, &plans[i], begun, &begun_count, changes);
 	schedule_begun(watch, begun, begun_count);
 	claim_rest(watch);
 	account_sweep(watch);

@@ -173,12 +173,25 @@ end_incident(struct watch *watch, struct watched *endpoint)
 	watch->incidents_open--;
 }
 
-/* Taken over by the endpoint, the one before goes. */
+/* Under a brake: that a probe came to its login says less than the refusal before it, whose words
+ * tell a person what is wrong. */
+static bool
+is_less_than_refusal(const struct verdict *verdict, const struct verdict *before)
+{
+	return verdict->login == LOGIN_HELD && before && before->stage == STAGE_AUTH &&
+	       cause_has(before->cause, CAUSE_REFUSED);
+}
+
+/* The endpoint's now; the one that says less goes. */
 static void
 keep_verdict(struct watch *watch, struct watched *endpoint, struct verdict *verdict)
 {
-	verdict_free(endpoint->verdict);
-	endpoint->verdict = verdict;
+	if (is_less_than_refusal(verdict, endpoint->verdict)) {
+		verdict_free(verdict);
+	} else {
+		verdict_free(endpoint->verdict);
+		endpoint->verdict = verdict;
+	}
 	if (endpoint->is_first)
 		watch->firsts_missing--;
 	endpoint->is_first = false;
@@ -190,6 +203,7 @@ state_judge(
 	struct watch *watch, struct watched *endpoint, struct verdict *verdict, bool is_confirmed)
 {
 	enum part part = endpoint->part;
+	bool is_held = verdict->login == LOGIN_HELD;
 
 	if (verdict->is_void) {
 		verdict_free(verdict);
@@ -200,6 +214,7 @@ state_judge(
 		return;
 	}
 	keep_verdict(watch, endpoint, verdict);
+	verdict = endpoint->verdict;
 	if (is_unjudged(watch, endpoint, verdict)) {
 		endpoint->has_unjudged = true;
 		endpoint->unjudged = verdict->cause;
@@ -210,7 +225,7 @@ state_judge(
 	}
 	endpoint->has_unjudged = false;
 	schedule_judge(watch, endpoint);
-	if (verdict->login == LOGIN_HELD)
+	if (is_held)
 		held(watch, endpoint);
 	else if (verdict->is_ok)
 		succeeded(watch, endpoint);

@@ -124,7 +124,7 @@ test_families_stand_together(void **state)
 	static const struct labels hostile = {
 		.items = { { (char *)"owner", (char *)"a\\b\"c\nd\x1b\xe2\x80\xae" } }, .count = 1
 	};
-	char *answer, *line, *rest, family[100] = "", seen[8192] = "";
+	char *answer, *line, *rest, family[104] = "", seen[8192] = "";
 
 	fake->watch.views[0].labels = &hostile;
 	answer = fake_get(fake, "/metrics");

@@ -138,7 +138,7 @@ test_json_is_shown_without_what_harms(void **state)
 	struct out out = { .fd = -1 };
 	json_t *before = json_loads(raw, 0, NULL), *after;
 
-	out_json(&out, BYTES(raw));
+	out_json(&out, bytes_of(raw));
 	assert_null(strstr(out.pending.at, "\xe2\x80\xae"));
 	assert_null(strchr(out.pending.at, 0x7f));
 	after = json_loads(out.pending.at, 0, NULL);

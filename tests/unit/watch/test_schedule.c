@@ -66,7 +66,7 @@ fleet_begin(struct fleet *fleet, size_t count, mono_t now, wall_t wall, bool is_
 						   { US_PER_H }, 1 },
 		.mailboxes = mailboxes,
 		.mailbox_count = count };
-	char(*names)[16] = calloc(count, sizeof(*names));
+	char(*names)[24] = calloc(count, sizeof(*names));
 	struct watch_changes changes;
 	struct fault why;
 
