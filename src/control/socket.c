@@ -121,9 +121,8 @@ socket_listen(
 			strlen(path), sizeof(old.sun_path) - sizeof(BESIDE));
 		return ERR_INVALID;
 	}
-	strcpy(old.sun_path, path);
-	strcpy(beside.sun_path, path);
-	strcat(beside.sun_path, BESIDE);
+	snprintf(old.sun_path, sizeof(old.sun_path), "%s", path);
+	snprintf(beside.sun_path, sizeof(beside.sun_path), "%s" BESIDE, path);
 	err = judge_old(path, &old, why);
 	if (err == ERR_OK)
 		err = make_beside(beside.sun_path, &beside, group, fd, why);
@@ -136,7 +135,7 @@ socket_listen(
 		return err;
 	}
 	*out = (struct socket_file){ .device = stat.st_dev, .inode = stat.st_ino };
-	strcpy(out->path, path);
+	snprintf(out->path, sizeof(out->path), "%s", path);
 	return ERR_OK;
 }
 

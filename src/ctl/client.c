@@ -147,14 +147,16 @@ on_body(char *at, size_t size, size_t count, void *user)
 static void
 complain_denied(const char *path)
 {
+	const char *name = STATUS_GROUP;
+	const struct group *group;
 	struct stat stat_of;
-	const struct group *group = NULL;
 
-	if (stat(path, &stat_of) == 0)
-		group = getgrgid(stat_of.st_gid);
+	/* Nobody is sent into root's group; one without rights on the socket would not help. */
+	if (stat(path, &stat_of) == 0 && stat_of.st_gid != 0 && (stat_of.st_mode & S_IWGRP) &&
+		(group = getgrgid(stat_of.st_gid)))
+		name = group->gr_name;
 	complain_outside("may not open ", bytes_of(path));
-	complain("members of the group %s may (usermod -aG %s USER, then a new login)",
-		group ? group->gr_name : STATUS_GROUP, group ? group->gr_name : STATUS_GROUP);
+	complain("members of the group %s may (usermod -aG %s USER, then a new login)", name, name);
 }
 
 /* Why there was no connection: what the system says to one of our own. */
@@ -166,7 +168,7 @@ complain_no_connection(const char *path)
 	int number = ENAMETOOLONG;
 
 	if (strlen(path) < sizeof(address.sun_path)) {
-		strcpy(address.sun_path, path);
+		memcpy(address.sun_path, path, strlen(path));
 		number = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? EAGAIN
 											: errno;
 	}

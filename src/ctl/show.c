@@ -252,7 +252,7 @@ show_next(struct out *out, const json_t *side)
 	enum next_reason reason;
 
 	if (wall_is_set(next)) {
-		if (next.us > wall_now().us) {
+		if (next.us >= wall_now().us + US_PER_S) {
 			buf_put_string(&text, "in ");
 			duration_put_short(&text, next.us - wall_now().us);
 		} else {
