@@ -4,8 +4,6 @@
 #include "daemon/helo.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -80,19 +78,37 @@ put_literal(const struct sockaddr *address, char *out, size_t room)
 	return 0;
 }
 
+/*
+ * The address that this host has towards the world. Asked of the kernel's routes by a datagram socket that sends
+ * nothing: getifaddrs() needs netlink, which the unit does not grant.
+ */
 static char *
 address_literal(void)
 {
-	struct ifaddrs *all = NULL;
+	/* Nobody's hosts (RFC 5737, RFC 3849); the port is "discard". */
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons(9),
+		.sin6_addr.s6_addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+	const struct {
+		const void *address;
+		socklen_t size;
+		int family;
+	} rows[] = { { &v4, sizeof(v4), AF_INET }, { &v6, sizeof(v6), AF_INET6 } };
 	char text[INET6_ADDRSTRLEN + 16] = "[127.0.0.1]";
+	bool is_found = false;
 
-	if (getifaddrs(&all) == 0) {
-		for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
-			if (one->ifa_addr && !(one->ifa_flags & IFF_LOOPBACK) &&
-				put_literal(one->ifa_addr, text, sizeof(text)))
-				break;
-		}
-		freeifaddrs(all);
+	for (size_t i = 0; i < COUNT_OF(rows) && !is_found; i++) {
+		struct sockaddr_storage own;
+		socklen_t size = sizeof(own);
+		int fd = socket(rows[i].family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			continue;
+		is_found = connect(fd, rows[i].address, rows[i].size) == 0 &&
+			getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
+			put_literal((const struct sockaddr *)&own, text, sizeof(text));
+		close(fd);
 	}
 	return strdup(text);
 }

@@ -193,6 +193,8 @@ def h2_08(t):
         session = session_of(c, words=lambda session, words: [
             word for word in words if word not in ('SASL-IR', 'LITERAL+')])
         line = session.run(until=('AUTH', 'LOGIN', 'AUTHENTICATE'))
+        if line is None:
+            return  # a later probe that left before its login
         if line.upper().endswith(b' PLAIN'):  # its initial response is held back (H2-45)
             c.send(b'334 \r\n' if session.side == 'smtp' else b'+ \r\n')
         c.wait_end_unread()

@@ -38,10 +38,8 @@ test_words_next_are_sentences(void **state)
 		{ "name put in", CAUSE_OAUTH_REQUIRED,
 			{ "Move the mailbox to OAuth, or renew: mboxwatchctl authorize "
 			  "support." } },
-		{ "address put in", CAUSE_DNS_NO_NAME,
-			{ "Check the spelling; look the server up at the provider (mboxwatchctl "
-			  "discover "
-			  "support@example.com)." } },
+		{ "one sentence", CAUSE_DNS_NO_NAME,
+			{ "Check the spelling; look the server up at the provider." } },
 		{ "resume at the end", CAUSE_WEB_LOGIN_REQUIRED,
 			{ "Sign in there and confirm.",
 				"When that is done: mboxwatchctl resume support" } },
