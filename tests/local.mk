@@ -27,6 +27,7 @@ PYTHON_TESTS = \
 	tests/layers.py \
 	tests/mailhost/selftest.py \
 	tests/e2e/test_thread.py \
+	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \
 	tests/hostile/test_tls.py \

@@ -1,8 +1,9 @@
 /*
  * teller.c: the sinks' thread. Layer: alert.
  *
- * Sinks never wait, so one thread serves them all: it hands over until one says no, then tries that one again a little
- * later, growing from 50 ms to 5 s, while the others go on.
+ * Sinks never wait, so one thread serves them all: it hands over until one says no, then tries that
+ * one again when its descriptor is writable or a little later, growing from 50 ms to 5 s, while the
+ * others go on.
  */
 #include "alert/teller.h"
 
@@ -15,6 +16,8 @@
 #define RETRY_FIRST_US (50 * US_PER_MS)
 #define RETRY_MOST_US (5 * US_PER_S)
 #define IDLE_MS 1000
+#define END_MS 20	/* between two tries at the end */
+#define SERVE_MOST 256 /* events to one sink before the others' turn */
 
 struct item {
 	struct item *next;
@@ -34,7 +37,10 @@ struct line {
 	_Atomic size_t waiting;
 	_Atomic uint64_t failures;
 	_Atomic uint64_t dropped;
+	uint64_t dropped_reported;
 	bool is_dead;
+	bool is_full;	 /* it said ERR_AGAIN: its descriptor says when there is room */
+	bool was_polled; /* it just said so */
 	mono_t failing_since; /* MONO_NEVER: not failing */
 	mono_t retry_at;
 	int64_t retry_us;
@@ -44,26 +50,31 @@ struct line {
 struct teller {
 	struct line lines[TELLER_MOST_SINKS];
 	size_t count;
+	struct teller_limits limits;
 	struct queue *orders;
 	struct queue *reports;
 	pthread_t thread;
+	bool is_running; /* of the main loop */
 	atomic_bool is_ending;
 	_Atomic int64_t end_at_us;
 };
 
-static void
+/* False where memory is short: DEAD and BACK are said at the next occasion; a cursor that lags tells
+ * again under the same id, so nothing is lost. */
+static bool
 report(struct teller *teller, const struct line *line, enum teller_report_kind kind, struct ulid id)
 {
 	struct teller_report *report = calloc(1, sizeof(*report));
 
 	if (!report)
-		return; /* a cursor that lags tells again under the same id; nothing is lost */
+		return false;
 	report->kind = kind;
 	report->sink = (size_t)(line - teller->lines);
 	report->id = id;
 	report->dropped = atomic_load(&line->dropped);
 	report->why = line->why;
 	queue_put(teller->reports, &report->node);
+	return true;
 }
 
 static void
@@ -80,7 +91,7 @@ drop_first(struct line *line)
 }
 
 static void
-put_item(struct line *line, struct told *told)
+put_item(struct line *line, struct told *told, size_t most_waiting)
 {
 	struct item *item = calloc(1, sizeof(*item));
 
@@ -88,7 +99,7 @@ put_item(struct line *line, struct told *told)
 		atomic_fetch_add(&line->dropped, 1);
 		return;
 	}
-	if (atomic_load(&line->waiting) >= TELLER_MOST_WAITING) {
+	if (atomic_load(&line->waiting) >= most_waiting) {
 		drop_first(line);
 		atomic_fetch_add(&line->dropped, 1);
 	}
@@ -98,50 +109,69 @@ put_item(struct line *line, struct told *told)
 	atomic_fetch_add(&line->waiting, 1);
 }
 
+static bool
+is_failing(const struct line *line)
+{
+	return line->failing_since.us != INT64_MAX;
+}
+
 static void
-note_failure(struct teller *teller, struct line *line, mono_t now)
+note_failure(struct teller *teller, struct line *line, enum err err, mono_t now)
 {
 	atomic_fetch_add(&line->failures, 1);
-	if (line->failing_since.us == INT64_MAX) {
+	if (!is_failing(line)) {
 		line->failing_since = now;
 		line->retry_us = RETRY_FIRST_US;
-	} else if (line->retry_us < RETRY_MOST_US) {
+	} else {
 		line->retry_us *= 2;
+		if (line->retry_us > RETRY_MOST_US)
+			line->retry_us = RETRY_MOST_US;
 	}
 	line->retry_at = mono_add(now, line->retry_us);
-	if (!line->is_dead && mono_since(now, line->failing_since) >= TELLER_DEAD_AFTER_US) {
-		line->is_dead = true;
-		report(teller, line, TELLER_DEAD, (struct ulid){ { 0 } });
-	}
+	/* One that calls itself writable and is not is left to the timer, or we would spin. */
+	line->is_full = err == ERR_AGAIN && !line->was_polled;
+	line->was_polled = false;
+	if (!line->is_dead &&
+		mono_since(now, line->failing_since) >= teller->limits.dead_after_us)
+		line->is_dead = report(teller, line, TELLER_DEAD, (struct ulid){ { 0 } });
 }
 
 static void
 note_success(struct teller *teller, struct line *line)
 {
+	uint64_t dropped = atomic_load(&line->dropped);
+
 	line->failing_since = MONO_NEVER;
-	if (line->is_dead) {
+	line->is_full = line->was_polled = false;
+	/* What was dropped is told once, when there is an end to it. */
+	if (!line->is_dead && (dropped == line->dropped_reported || line->first))
+		return;
+	if (report(teller, line, TELLER_BACK, (struct ulid){ { 0 } })) {
 		line->is_dead = false;
-		report(teller, line, TELLER_BACK, (struct ulid){ { 0 } });
+		line->dropped_reported = dropped;
 	}
 }
 
+/* is_last: whatever the pause between two tries. */
 static void
-serve(struct teller *teller, struct line *line, mono_t now)
+serve(struct teller *teller, struct line *line, bool is_last)
 {
 	struct ulid taken = { { 0 } };
+	mono_t now = mono_now();
 
-	if (line->failing_since.us != INT64_MAX && mono_is_before(now, line->retry_at))
+	if (is_failing(line) && !is_last && mono_is_before(now, line->retry_at))
 		return;
-	while (line->first) {
-		enum err err = line->sink->calls->tell(line->sink, line->first->told, &line->why);
+	for (size_t i = 0; line->first && i < SERVE_MOST; i++) {
+		enum err err =
+			line->sink->calls->tell(line->sink, line->first->told, &line->why);
 
 		if (err != ERR_OK) {
-			note_failure(teller, line, now);
+			note_failure(teller, line, err, now);
 			break;
 		}
-		note_success(teller, line);
 		taken = line->first->told->id;
 		drop_first(line);
+		note_success(teller, line);
 	}
 	if (ulid_is_set(taken))
 		report(teller, line, TELLER_TOOK, taken);
@@ -158,7 +188,8 @@ take_orders(struct teller *teller)
 		node = node->next;
 		for (size_t i = 0; i < teller->count && order->told; i++) {
 			if (order->which & (1u << i))
-				put_item(&teller->lines[i], order->told);
+				put_item(&teller->lines[i], order->told,
+					teller->limits.most_waiting);
 		}
 		told_free(order->told);
 		free(order);
@@ -173,10 +204,41 @@ wait_ms(const struct teller *teller, mono_t now)
 	for (size_t i = 0; i < teller->count; i++) {
 		const struct line *line = &teller->lines[i];
 
-		if (line->first && mono_since(line->retry_at, now) < least_us)
+		if (!line->first)
+			continue;
+		if (!is_failing(line))
+			return 0; /* more than SERVE_MOST waited */
+		if (mono_since(line->retry_at, now) < least_us)
 			least_us = mono_since(line->retry_at, now);
 	}
 	return least_us <= 0 ? 0 : (int)(least_us / US_PER_MS) + 1;
+}
+
+/* Until there is an order, room in a full sink, or a time to try again. */
+static void
+wait_for_work(struct teller *teller, bool is_ending)
+{
+	struct pollfd fds[1 + TELLER_MOST_SINKS] = { 0 };
+	size_t count = 1;
+	int wait;
+
+	fds[0] = (struct pollfd){ .fd = queue_fd(teller->orders), .events = POLLIN };
+	for (size_t i = 0; i < teller->count; i++) {
+		const struct line *line = &teller->lines[i];
+
+		/* A negative descriptor is one that poll() leaves out. */
+		fds[count++] = (struct pollfd){ .fd = line->is_full ? line->sink->fd : -1,
+			.events = POLLOUT };
+	}
+	wait = wait_ms(teller, mono_now());
+	if (poll(fds, count, is_ending && wait > END_MS ? END_MS : wait) <= 0)
+		return;
+	for (size_t i = 0; i < teller->count; i++) {
+		if (fds[1 + i].revents) {
+			teller->lines[i].retry_at = (mono_t){ 0 };
+			teller->lines[i].was_polled = true;
+		}
+	}
 }
 
 static bool
@@ -195,14 +257,14 @@ teller_run(void *arg)
 	struct teller *teller = arg;
 	bool is_ending = false;
 
-	while (!is_ending || !(is_all_told(teller) || mono_now().us >= atomic_load(&teller->end_at_us))) {
-		struct pollfd wait = { .fd = queue_fd(teller->orders), .events = POLLIN };
-
-		poll(&wait, 1, is_ending ? 20 : wait_ms(teller, mono_now()));
+	while (!is_ending ||
+		!(is_all_told(teller) || mono_now().us >= atomic_load(&teller->end_at_us))) {
+		wait_for_work(teller, is_ending);
+		/* Read before the orders: one that was put before the end was asked for is taken. */
 		is_ending = atomic_load(&teller->is_ending);
 		take_orders(teller);
 		for (size_t i = 0; i < teller->count; i++)
-			serve(teller, &teller->lines[i], mono_now());
+			serve(teller, &teller->lines[i], is_ending);
 	}
 	return NULL;
 }
@@ -238,8 +300,10 @@ teller_free(struct teller *teller)
 }
 
 enum err
-teller_start(struct sink *const *sinks, size_t count, struct teller **out, struct fault *why)
+teller_start(struct sink *const *sinks, size_t count, const struct teller_limits *limits,
+	struct teller **out, struct fault *why)
 {
+	static const struct teller_limits shipped = { TELLER_DEAD_AFTER_US, TELLER_MOST_WAITING };
 	struct teller *teller = count > TELLER_MOST_SINKS ? NULL : calloc(1, sizeof(*teller));
 	enum err err = ERR_OK;
 
@@ -254,6 +318,7 @@ teller_start(struct sink *const *sinks, size_t count, struct teller **out, struc
 		teller->lines[i].failing_since = MONO_NEVER;
 	}
 	teller->count = count;
+	teller->limits = limits ? *limits : shipped;
 	err = queue_new(&teller->orders);
 	if (err == ERR_OK)
 		err = queue_new(&teller->reports);
@@ -269,6 +334,7 @@ teller_start(struct sink *const *sinks, size_t count, struct teller **out, struc
 		teller_free(teller);
 		return err;
 	}
+	teller->is_running = true;
 	*out = teller;
 	return ERR_OK;
 }
@@ -306,14 +372,24 @@ teller_figures(struct teller *teller, struct teller_figures *out)
 }
 
 void
-teller_end(struct teller *teller, mono_t deadline)
+teller_stop(struct teller *teller, mono_t deadline)
 {
-	struct order *wake = calloc(1, sizeof(*wake));
+	struct order *wake;
 
+	if (!teller->is_running)
+		return;
+	wake = calloc(1, sizeof(*wake));
 	atomic_store(&teller->end_at_us, deadline.us);
 	atomic_store(&teller->is_ending, true);
 	if (wake)
 		queue_put(teller->orders, &wake->node);
 	pthread_join(teller->thread, NULL);
+	teller->is_running = false;
+}
+
+void
+teller_end(struct teller *teller, mono_t deadline)
+{
+	teller_stop(teller, deadline);
 	teller_free(teller);
 }

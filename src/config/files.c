@@ -76,8 +76,7 @@ source_is_bad(const struct source *source, const config_setting_t *at)
 	for (size_t i = 0; i < source->bad_count; i++) {
 		const struct source_value *bad = &source->bad_values[i];
 
-		/* The value may stand lines below its name. */
-		if (bad->file == file && bad->line >= line && bad->line <= line + 8 &&
+		if (bad->file == file && bad->line == line &&
 			strcmp(bad->name, config_setting_name(at)) == 0)
 			return true;
 	}
@@ -216,6 +215,8 @@ struct reading {
 	struct bytes text;
 	size_t put;   /* up to where text is in the source's text */
 	int put_line; /* the line of that place */
+	size_t name;  /* the last bad value's name in text, whose lines are counted so far */
+	int name_line;
 	bool is_broken;
 };
 
@@ -246,11 +247,27 @@ begin_piece(struct source *source, int line, struct source_file *file, int file_
 	return ERR_OK;
 }
 
+/* libconfig places a setting where its name stands; the value may be lines below. */
+static int
+line_of_name(struct reading *reading, struct bytes name)
+{
+	size_t at;
+
+	if (name.at < reading->text.at || name.at > reading->text.at + reading->text.len)
+		return 0; /* a value without a name in front of it */
+	at = (size_t)(name.at - reading->text.at);
+	reading->name_line += lines_of(
+		bytes_first(bytes_from(reading->text, reading->name), at - reading->name));
+	reading->name = at;
+	return reading->name_line;
+}
+
 static void
-note_bad_value(struct reading *reading, int line, struct bytes name)
+note_bad_value(struct reading *reading, struct bytes name)
 {
 	struct source *source = reading->source;
 	struct source_value *values = NULL;
+	int line = line_of_name(reading, name);
 
 	if (source->bad_count < FILES_MOST_BAD_VALUES)
 		values = reallocarray(source->bad_values, source->bad_count + 1, sizeof(*values));
@@ -300,7 +317,7 @@ on_scan_fault(void *owner, int line, enum scan_fault fault, struct bytes name, c
 			what);
 		return;
 	case SCAN_VALUE:
-		note_bad_value(reading, line, name);
+		note_bad_value(reading, name);
 		break;
 	case SCAN_BROKEN:
 		reading->is_broken = true;
@@ -436,7 +453,7 @@ read_into(struct load *load, struct source *source, const char *path, const stru
 	struct place from, bool *is_broken)
 {
 	struct reading reading = {
-		.load = load, .source = source, .parent = parent, .put_line = 1
+		.load = load, .source = source, .parent = parent, .put_line = 1, .name_line = 1
 	};
 	struct scan scan = { on_scan_fault, on_scan_include, &reading };
 	struct buf text = { 0 };

@@ -35,7 +35,7 @@ struct source_piece {
 /* A value that libconfig reads as another. */
 struct source_value {
 	const struct source_file *file;
-	int line;
+	int line; /* of its name */
 	char name[48];
 };
 

@@ -65,7 +65,7 @@ change_pause(const struct request *request)
 	if (!body)
 		return;
 	if (!watch_find(control->watch, request->name, &mailbox)) {
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+		problem_answer_mailbox(request->exchange, request->name);
 	} else if (body_duration(request, body, "for", &for_us) &&
 		   body_text(request, body, "reason", REASON_MOST_BYTES, &reason)) {
 		err = control->calls->pause(
@@ -93,7 +93,7 @@ change_resume(const struct request *request)
 	if (!body)
 		return;
 	if (!watch_find(control->watch, request->name, &mailbox)) {
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+		problem_answer_mailbox(request->exchange, request->name);
 	} else if (body_text(request, body, "reason", REASON_MOST_BYTES, &reason)) {
 		err = control->calls->resume(
 			control->owner, mailbox, request->peer.who, reason, &retry_us, &why);
@@ -181,7 +181,8 @@ change_test_alert(const struct request *request)
 	if (body_text(request, body, "sink", 64, &sink)) {
 		err = control->calls->test_alert(control->owner, sink, request->peer.who, &told);
 		if (err == ERR_NOT_FOUND) {
-			problem_answer(request->exchange, PROBLEM_NO_SUCH_SINK, sink, NULL);
+			buf_put_format(&out, "There is no sink %s.", sink);
+			problem_answer(request->exchange, PROBLEM_NO_SUCH_SINK, out.at, NULL);
 		} else if (err != ERR_OK) {
 			change_answer_refused(
 				request, err, PROBLEM_CONFLICT, 0, &(struct fault){ "" });

@@ -257,7 +257,7 @@ change_probe(const struct request *request)
 	json_decref(body);
 	if (!watch_find(control->watch, request->name, &mailbox) ||
 		!watch_view(control->watch, mailbox, &view)) {
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+		problem_answer_mailbox(request->exchange, request->name);
 		return;
 	}
 	asked = asked_new(request);
@@ -338,15 +338,13 @@ static bool
 names_are_known(const struct request *request, const struct select *select)
 {
 	uint32_t mailbox;
-	char detail[160];
 
 	for (size_t i = 0; i < select_count(select); i++) {
 		struct bytes name = select_name(select, i);
 
 		if (name.len == 0 || watch_find(request->control->watch, name, &mailbox))
 			continue;
-		snprintf(detail, sizeof(detail), "There is no mailbox %.*s.", BYTES_ARG(name));
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, detail, NULL);
+		problem_answer_mailbox(request->exchange, name);
 		return false;
 	}
 	return true;

@@ -9,8 +9,9 @@ static const struct problem_row {
 	const char *word;
 	int status;
 	const char *title;
+	const char *detail; /* where there is nothing better to say */
 } problem_rows[] = {
-#define X(name, word, status, title) [PROBLEM_##name] = { word, status, title },
+#define X(name, word, status, title) [PROBLEM_##name] = { word, status, title, title "." },
 	PROBLEMS(X)
 #undef X
 };
@@ -28,7 +29,7 @@ put_faults(struct buf *out, const struct problem_extra *extra)
 	const char *between = "";
 
 	buf_put_string(out, ",\"faults\":[");
-	for (size_t i = 0; i < extra->fault_count; i++) {
+	for (size_t i = 0; extra && i < extra->fault_count; i++) {
 		const struct complaint *fault = &extra->faults[i];
 
 		if (fault->is_warning)
@@ -56,10 +57,8 @@ problem_answer(struct exchange *exchange, enum problem problem, const char *deta
 	buf_put_format(&out,
 		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
 		row->title, row->status, row->word);
-	if (detail)
-		put_member(&out, "detail", detail);
-	if (extra && extra->faults)
-		put_faults(&out, extra);
+	put_member(&out, "detail", detail ? detail : row->detail);
+	put_faults(&out, extra);
 	buf_put_string(&out, "}\n");
 	if (extra && extra->retry_us > 0) {
 		char after[24];
@@ -72,6 +71,15 @@ problem_answer(struct exchange *exchange, enum problem problem, const char *deta
 	exchange_answer(exchange, row->status, "application/problem+json",
 		out.is_failed ? BYTES_NONE : buf_bytes(&out));
 	buf_done(&out);
+}
+
+void
+problem_answer_mailbox(struct exchange *exchange, struct bytes name)
+{
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "There is no mailbox %.*s.", BYTES_ARG(name));
+	problem_answer(exchange, PROBLEM_NO_SUCH_MAILBOX, detail, NULL);
 }
 
 void

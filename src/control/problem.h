@@ -44,9 +44,11 @@ struct problem_extra {
 	int64_t retry_us; /* above 0: Retry-After */
 };
 
-/* detail: our own words or escaped by their JSON form; NULL: none. extra may be NULL. */
+/* detail: our own words or escaped by their JSON form; NULL: the title's. extra may be NULL. */
 void problem_answer(struct exchange *exchange, enum problem problem, const char *detail,
 	const struct problem_extra *extra);
+/* 404 of the mailbox that has this name. */
+void problem_answer_mailbox(struct exchange *exchange, struct bytes name);
 /* 422 with one fault. */
 void problem_answer_fault(struct exchange *exchange, const char *setting, const char *message);
 

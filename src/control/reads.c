@@ -14,7 +14,7 @@ read_mailbox(const struct request *request)
 	if (watch_find(request->control->watch, request->name, &mailbox))
 		view_answer_mailbox(request->control, request->exchange, 200, mailbox);
 	else
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+		problem_answer_mailbox(request->exchange, request->name);
 }
 
 /* "auth, select" -> ["auth","select"] */

@@ -192,7 +192,8 @@ route(struct request *request, const struct path *path)
 	if (!found)
 		return;
 	if (request->name.at && !mailbox_name_is_valid(request->name)) {
-		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX,
+			"No mailbox can have this name.", NULL);
 		return;
 	}
 	if (found->is_changing)

@@ -230,7 +230,7 @@ complain_faults(const json_t *problem)
 	}
 }
 
-/* problem+json in words; its code says whether it is a missing mailbox. */
+/* problem+json in words; its code says whether it is a missing mailbox, or a slip. */
 static enum exit_status
 complain_problem(const struct call *call, const struct answer *answer)
 {
@@ -242,11 +242,15 @@ complain_problem(const struct call *call, const struct answer *answer)
 
 	if (bytes_equal(member_text(problem, "code"), BYTES("no_such_mailbox")))
 		status = EXIT_NO_MAILBOX;
+	else if (bytes_equal(member_text(problem, "code"), BYTES("bad_selector")))
+		status = EXIT_USAGE;
 	if (call->about)
 		buf_put_format(&words, "%s: ", call->about);
-	buf_put(&words, title);
-	if (title.len > 0 && detail.len > 0)
-		buf_put_string(&words, ": ");
+	if (!bytes_starts(detail, title)) {
+		buf_put(&words, title);
+		if (title.len > 0 && detail.len > 0)
+			buf_put_string(&words, ": ");
+	}
 	buf_put(&words, detail);
 	if (title.len == 0 && detail.len == 0)
 		buf_put_format(&words, "the daemon answered %ld", answer->status);

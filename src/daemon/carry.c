@@ -1,8 +1,10 @@
 /*
- * carry.c: carries out what watch decides, and brings it what loops, disk and clock report. Layer: daemon.
- * The only place that knows all rooms; the simulator (tests/simulate) is its twin in virtual time.
+ * carry.c: carries out what watch decides, and brings it what loops, disk and clock report. Layer:
+ * daemon. The only place that knows all rooms; the simulator (tests/simulate) is its twin in
+ * virtual time.
  *
- * Each function here that calls into watch ends in carry_out(): so the rows and events of one call are one transaction.
+ * Each function here that calls into watch ends in carry_out(): so the rows and events of one call
+ * are one transaction.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -19,7 +21,8 @@
 static void
 do_probe(struct daemon *daemon, const struct watch_command *command)
 {
-	const struct mailbox_settings *mailbox = settings_find(daemon->settings, bytes_of(command->name));
+	const struct mailbox_settings *mailbox =
+		settings_find(daemon->settings, bytes_of(command->name));
 	struct endpoint *endpoint = mailbox ? mailbox->sides[command->side] : NULL;
 	struct verdict *verdict;
 
@@ -48,7 +51,8 @@ do_tell(struct daemon *daemon, struct alert *event)
 		}
 		outbox_event(daemon->outbox, told);
 	} else {
-		log_error("out of memory: an event of %s could not be told", event->mailbox ? event->mailbox : "mboxwatchd");
+		log_error("out of memory: an event of %s could not be told",
+			event->mailbox ? event->mailbox : "mboxwatchd");
 	}
 	alert_free(event);
 }
@@ -76,7 +80,7 @@ do_command(struct daemon *daemon, struct watch_command *command)
 	case WATCH_ASKED_DONE:
 		control_probe_done(daemon->control, command->request);
 		break;
-	default:
+	case WATCH_COMMAND_COUNT:
 		break;
 	}
 }
@@ -133,7 +137,8 @@ carry_last(struct daemon *daemon)
 	struct watch_command command;
 
 	while (watch_next(daemon->watch, &command)) {
-		if (command.kind == WATCH_TELL || command.kind == WATCH_KEEP || command.kind == WATCH_FORGET)
+		if (command.kind == WATCH_TELL || command.kind == WATCH_KEEP ||
+			command.kind == WATCH_FORGET)
 			do_command(daemon, &command);
 	}
 	outbox_flush(daemon->outbox);
@@ -150,8 +155,6 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != ECANCELED)
 		log_error("timer: %s", strerror(errno));
-	if (daemon->is_ending)
-		return;
 	watch_tick(daemon->watch, mono_now(), wall_now());
 	carry_out(daemon);
 }
@@ -165,7 +168,8 @@ carry_start(struct daemon *daemon, struct fault *why)
 		fault_set(why, "timerfd: %s", strerror(errno));
 		return err_from_errno(errno);
 	}
-	daemon->on_wake = event_new(daemon->base, daemon->wake_fd, EV_READ | EV_PERSIST, on_wake, daemon);
+	daemon->on_wake =
+		event_new(daemon->base, daemon->wake_fd, EV_READ | EV_PERSIST, on_wake, daemon);
 	if (!daemon->on_wake)
 		return ERR_MEMORY;
 	event_add(daemon->on_wake, NULL);
@@ -239,8 +243,13 @@ on_leave(void *owner, uint64_t token, bool is_allowed)
 static void
 on_trouble(void *owner, enum trouble kind, bool is_over, const char *detail)
 {
-	carry_trouble(owner, kind, is_over, detail);
-	carry_out(owner);
+	struct daemon *daemon = owner;
+
+	carry_trouble(daemon, kind, is_over, detail);
+	if (daemon->loops)
+		carry_out(daemon);
+	else
+		carry_last(daemon);
 }
 
 const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_trouble };
@@ -250,10 +259,18 @@ const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_trouble 
 void
 carry_trouble(struct daemon *daemon, enum trouble kind, bool is_over, const char *detail)
 {
+	daemon->is_trouble_seen[kind] = true;
 	if (is_over)
 		watch_trouble_end(daemon->watch, wall_now(), kind);
 	else
 		watch_trouble(daemon->watch, wall_now(), kind, detail);
+}
+
+void
+carry_mended(struct daemon *daemon, enum trouble kind, const char *detail)
+{
+	carry_trouble(daemon, kind, false, detail);
+	carry_trouble(daemon, kind, true, NULL);
 }
 
 void

@@ -4,15 +4,10 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "daemon/daemon.h"
-
-/* Beyond this a probing loop is called late (trouble), and /healthz says so. */
-#define LOOP_LATE_US (5 * US_PER_S)
 
 void
 figures_put_counts(struct daemon *daemon, struct buf *out)
@@ -20,10 +15,12 @@ figures_put_counts(struct daemon *daemon, struct buf *out)
 	struct watch_counts counts;
 
 	watch_counts(daemon->watch, &counts);
-	buf_put_format(out, "%zu mailbox%s: %zu ok, %zu failing, %zu unknown, %zu paused", counts.total,
-		counts.total == 1 ? "" : "es", counts.ok, counts.failing, counts.unknown, counts.paused);
+	buf_put_format(out, "%zu mailbox%s: %zu ok, %zu failing, %zu unknown, %zu paused",
+		counts.total, counts.total == 1 ? "" : "es", counts.ok, counts.failing,
+		counts.unknown, counts.paused);
 	if (counts.suspect)
-		buf_put_format(out, "; %zu endpoint%s suspect", counts.suspect, counts.suspect == 1 ? "" : "s");
+		buf_put_format(out, "; %zu endpoint%s suspect", counts.suspect,
+			counts.suspect == 1 ? "" : "s");
 }
 
 void
@@ -33,9 +30,10 @@ figures_health(struct daemon *daemon, struct control_health *out)
 	int64_t late_us = loops_late_us(daemon->loops);
 
 	out->is_well = true;
-	if (late_us >= LOOP_LATE_US) {
+	if (late_us >= DAEMON_LOOP_LATE_US) {
 		out->is_well = false;
-		snprintf(out->why, sizeof(out->why), "a probing loop has not turned for %" PRId64 " s", late_us / US_PER_S);
+		snprintf(out->why, sizeof(out->why),
+			"a probing loop has not turned for %" PRId64 " s", late_us / US_PER_S);
 	} else if (!outbox_is_storing(daemon->outbox, &why)) {
 		out->is_well = false;
 		snprintf(out->why, sizeof(out->why), "state cannot be written: %.120s", why.text);
@@ -58,20 +56,25 @@ put_sinks(struct daemon *daemon, struct buf *out)
 	outbox_figures(daemon->outbox, &figures);
 	put_head(out, "mboxwatch_sink_queue", "gauge", "Events that a sink has not taken yet.");
 	for (size_t i = 0; i < figures.sink_count; i++)
-		buf_put_format(out, "mboxwatch_sink_queue{sink=\"%s\"} %zu\n", figures.sinks[i].name, figures.sinks[i].queue);
-	put_head(out, "mboxwatch_sink_failures_total", "counter", "Times that a sink did not take an event.");
+		buf_put_format(out, "mboxwatch_sink_queue{sink=\"%s\"} %zu\n",
+			figures.sinks[i].name, figures.sinks[i].queue);
+	put_head(out, "mboxwatch_sink_failures_total", "counter",
+		"Times that a sink did not take an event.");
 	for (size_t i = 0; i < figures.sink_count; i++)
-		buf_put_format(out, "mboxwatch_sink_failures_total{sink=\"%s\"} %" PRIu64 "\n", figures.sinks[i].name,
-			figures.sinks[i].failures);
+		buf_put_format(out, "mboxwatch_sink_failures_total{sink=\"%s\"} %" PRIu64 "\n",
+			figures.sinks[i].name, figures.sinks[i].failures);
 }
 
 static void
 put_reload(struct daemon *daemon, struct buf *out)
 {
-	put_head(out, "mboxwatch_reload_success", "gauge", "Whether the last load of the settings was taken.");
+	put_head(out, "mboxwatch_reload_success", "gauge",
+		"Whether the last load of the settings was taken.");
 	buf_put_format(out, "mboxwatch_reload_success %d\n", daemon->is_reload_good);
-	put_head(out, "mboxwatch_reload_success_timestamp_seconds", "gauge", "When settings were last taken.");
-	buf_put_format(out, "mboxwatch_reload_success_timestamp_seconds %" PRId64 ".%03" PRId64 "\n",
+	put_head(out, "mboxwatch_reload_success_timestamp_seconds", "gauge",
+		"When settings were last taken.");
+	buf_put_format(out,
+		"mboxwatch_reload_success_timestamp_seconds %" PRId64 ".%03" PRId64 "\n",
 		daemon->reloaded.us / US_PER_S, daemon->reloaded.us % US_PER_S / US_PER_MS);
 }
 
@@ -92,24 +95,19 @@ open_descriptors(void)
 static void
 put_memory(struct buf *out)
 {
-	struct buf statm = { 0 };
+	unsigned long long page_bytes = (unsigned long long)sysconf(_SC_PAGESIZE);
 	unsigned long long pages[2] = { 0, 0 };
-	long page = sysconf(_SC_PAGESIZE);
-
-	/* /proc files have no size: read directly. */
-	char text[128] = "";
 	FILE *file = fopen("/proc/self/statm", "re");
 
 	if (file) {
-		if (fgets(text, sizeof(text), file) && sscanf(text, "%llu %llu", &pages[0], &pages[1]) != 2)
+		if (fscanf(file, "%llu %llu", &pages[0], &pages[1]) != 2)
 			pages[0] = pages[1] = 0;
 		fclose(file);
 	}
 	put_head(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.");
-	buf_put_format(out, "process_virtual_memory_bytes %llu\n", pages[0] * (unsigned long long)page);
+	buf_put_format(out, "process_virtual_memory_bytes %llu\n", pages[0] * page_bytes);
 	put_head(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
-	buf_put_format(out, "process_resident_memory_bytes %llu\n", pages[1] * (unsigned long long)page);
-	buf_done(&statm);
+	buf_put_format(out, "process_resident_memory_bytes %llu\n", pages[1] * page_bytes);
 }
 
 static void
@@ -120,20 +118,24 @@ put_process(struct daemon *daemon, struct buf *out)
 	int64_t cpu_us = 0;
 
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * US_PER_S + usage.ru_utime.tv_usec +
-			usage.ru_stime.tv_usec;
-	put_head(out, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.");
-	buf_put_format(out, "process_cpu_seconds_total %" PRId64 ".%06" PRId64 "\n", cpu_us / US_PER_S, cpu_us % US_PER_S);
+		cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * US_PER_S +
+			 usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	put_head(out, "process_cpu_seconds_total", "counter",
+		"Total user and system CPU time spent in seconds.");
+	buf_put_format(out, "process_cpu_seconds_total %" PRId64 ".%06" PRId64 "\n",
+		cpu_us / US_PER_S, cpu_us % US_PER_S);
 	put_head(out, "process_open_fds", "gauge", "Number of open file descriptors.");
 	buf_put_format(out, "process_open_fds %zu\n", open_descriptors());
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		put_head(out, "process_max_fds", "gauge", "Maximum number of open file descriptors.");
+		put_head(out, "process_max_fds", "gauge",
+			"Maximum number of open file descriptors.");
 		buf_put_format(out, "process_max_fds %llu\n", (unsigned long long)limit.rlim_cur);
 	}
 	put_memory(out);
-	put_head(out, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.");
-	buf_put_format(out, "process_start_time_seconds %" PRId64 ".%03" PRId64 "\n", daemon->started.us / US_PER_S,
-		daemon->started.us % US_PER_S / US_PER_MS);
+	put_head(out, "process_start_time_seconds", "gauge",
+		"Start time of the process since unix epoch in seconds.");
+	buf_put_format(out, "process_start_time_seconds %" PRId64 ".%03" PRId64 "\n",
+		daemon->started.us / US_PER_S, daemon->started.us % US_PER_S / US_PER_MS);
 }
 
 void

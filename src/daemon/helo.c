@@ -14,21 +14,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/err.h"
-
 #define RESOLVER_PATIENCE_S 2
 
-/* A name that EHLO may carry: letters, digits, hyphens, and at least one dot inside (RFC 5321 2.3.5). */
-static int
+/* A name that EHLO may carry: letters, digits, hyphens, and at least one dot inside (RFC
+ * 5321 2.3.5). */
+static bool
 is_full_name(const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+	size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
 	const char *dot = strchr(name, '.');
 
-	return name[len] == '\0' && dot && dot != name && dot[1] != '\0' && strcmp(name, "localhost.localdomain") != 0;
+	return name[len] == '\0' && dot && dot != name && dot[1] != '\0' &&
+	       strcmp(name, "localhost.localdomain") != 0;
 }
 
-/* getaddrinfo() may wait long for a dead resolver: on a thread of its own, left alone after its time. */
+/* getaddrinfo() may wait long for a dead resolver: on a thread of its own, left alone after its
+ * time. */
 static void *
 ask_resolver(void *arg)
 {
@@ -67,54 +69,62 @@ name_by_resolver(const char *host)
 	return name;
 }
 
-static int
-put_literal(const struct sockaddr *address, char *out, size_t room)
+/* Of an address that others can reach: "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). */
+static bool
+put_literal(const struct sockaddr_storage *address, char *out, size_t room)
 {
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
 	char text[INET6_ADDRSTRLEN];
 
-	if (address->sa_family == AF_INET &&
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof(text)))
+	if (address->ss_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)))
 		return snprintf(out, room, "[%s]", text) > 0;
-	if (address->sa_family == AF_INET6 &&
-		!IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr) &&
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof(text)))
+	if (address->ss_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) &&
+		inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)))
 		return snprintf(out, room, "[IPv6:%s]", text) > 0;
-	return 0;
+	return false;
 }
 
-/*
- * The address that this host has towards the world. Asked of the kernel's routes by a datagram socket that sends
- * nothing: getifaddrs() needs netlink, which the unit does not grant.
- */
+/* The address that this host would use towards another: the kernel's routes know. A connected
+ * datagram socket sends nothing. */
+static bool
+put_own_address(const void *towards, socklen_t towards_size, int family, char *out, size_t room)
+{
+	struct sockaddr_storage own;
+	socklen_t size = sizeof(own);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_found;
+
+	if (fd < 0)
+		return false;
+	is_found = connect(fd, towards, towards_size) == 0 &&
+		   getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
+		   put_literal(&own, out, room);
+	close(fd);
+	return is_found;
+}
+
+/* Not by getifaddrs(): it needs netlink, which the unit does not grant. */
 static char *
 address_literal(void)
 {
 	/* Nobody's hosts (RFC 5737, RFC 3849); the port is "discard". */
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+	struct sockaddr_in v4 = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(0xc0000201),
+	};
+	struct sockaddr_in6 v6 = {
+		.sin6_family = AF_INET6,
 		.sin6_port = htons(9),
-		.sin6_addr.s6_addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
-	const struct {
-		const void *address;
-		socklen_t size;
-		int family;
-	} rows[] = { { &v4, sizeof(v4), AF_INET }, { &v6, sizeof(v6), AF_INET6 } };
-	char text[INET6_ADDRSTRLEN + 16] = "[127.0.0.1]";
-	bool is_found = false;
+		.sin6_addr.s6_addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
+	};
+	char text[INET6_ADDRSTRLEN + 16];
 
-	for (size_t i = 0; i < COUNT_OF(rows) && !is_found; i++) {
-		struct sockaddr_storage own;
-		socklen_t size = sizeof(own);
-		int fd = socket(rows[i].family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-		if (fd < 0)
-			continue;
-		is_found = connect(fd, rows[i].address, rows[i].size) == 0 &&
-			getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
-			put_literal((const struct sockaddr *)&own, text, sizeof(text));
-		close(fd);
-	}
-	return strdup(text);
+	if (put_own_address(&v4, sizeof(v4), AF_INET, text, sizeof(text)) ||
+		put_own_address(&v6, sizeof(v6), AF_INET6, text, sizeof(text)))
+		return strdup(text);
+	return strdup("[127.0.0.1]");
 }
 
 char *

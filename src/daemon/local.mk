@@ -4,6 +4,7 @@ src_mboxwatchd_SOURCES = \
 	src/daemon/daemon.h \
 	src/daemon/figures.c \
 	src/daemon/helo.c src/daemon/helo.h \
+	src/daemon/load.c src/daemon/load.h \
 	src/daemon/loops.c src/daemon/loops.h \
 	src/daemon/main.c \
 	src/daemon/notify.c src/daemon/notify.h \
@@ -11,5 +12,8 @@ src_mboxwatchd_SOURCES = \
 	src/daemon/outbox.c src/daemon/outbox.h \
 	src/daemon/reload.c src/daemon/reload.h \
 	src/daemon/requests.c \
+	src/daemon/signals.c src/daemon/signals.h \
+	src/daemon/start.c src/daemon/start.h \
+	src/daemon/tick.c src/daemon/tick.h \
 	src/daemon/writer.c src/daemon/writer.h
 src_mboxwatchd_LDADD = $(ROOM_LIBS) $(OUTSIDE_LIBS)

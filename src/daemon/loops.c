@@ -5,7 +5,6 @@
 #include "daemon/loops.h"
 
 #include <event2/event.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,6 +16,7 @@
 #include "base/queue.h"
 
 #define PING_EVERY_S 1
+#define GOODBYES_US (US_PER_S * 3 / 2) /* less than loops_end() is given */
 
 enum message_kind {
 	/* to a loop */
@@ -35,11 +35,11 @@ struct message {
 	struct queue_node node;
 	enum message_kind kind;
 	uint64_t token;
-	struct endpoint *endpoint;     /* JOB: held */
-	struct probe_ref ref;	       /* LEAVE, ASK */
-	bool is_allowed;	       /* LEAVE */
-	struct fingerprint fingerprint; /* ASK */
-	struct verdict *verdict;       /* ENDED */
+	struct endpoint *endpoint;	 /* JOB: held */
+	struct probe_ref ref;		 /* LEAVE, ASK */
+	bool is_allowed;		 /* LEAVE */
+	struct fingerprint fingerprint;	 /* ASK */
+	struct verdict *verdict;	 /* ENDED */
 	struct probes_settings settings; /* RECONFIGURE: strings owned */
 };
 
@@ -48,8 +48,9 @@ struct loop {
 	struct queue *in;
 	pthread_t thread;
 	bool has_thread;
-	_Atomic int64_t pong_us;
+	atomic_bool has_answered; /* the last ping */
 	atomic_bool has_ended;
+	unsigned pings_missed; /* of the main loop alone */
 	/* of the thread alone */
 	struct event_base *base;
 	struct event *on_message;
@@ -130,7 +131,8 @@ loop_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes tr
 	struct message *message = message_new(MESSAGE_ENDED, token);
 
 	(void)transcript;
-	/* Without this message the endpoint would never be probed again: try until there is memory. */
+	/* Without this message the endpoint would never be probed again: try until there is memory.
+	 */
 	while (!message) {
 		mono_sleep(10 * US_PER_MS);
 		message = message_new(MESSAGE_ENDED, token);
@@ -157,7 +159,7 @@ loop_begin_end(struct loop *loop)
 	static const struct timeval often = { 0, 20000 };
 
 	probes_goodbye(loop->probes);
-	loop->end_at = mono_add(mono_now(), 2 * US_PER_S);
+	loop->end_at = mono_add(mono_now(), GOODBYES_US);
 	event_add(loop->on_end, &often);
 }
 
@@ -178,20 +180,28 @@ loop_do(struct loop *loop, struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_JOB:
-		probes_start(loop->probes,
-			&(struct probe_job){ .endpoint = message->endpoint, .token = message->token, .may_login = true });
+		probes_start(loop->probes, &(struct probe_job){ .endpoint = message->endpoint,
+						   .token = message->token,
+						   .may_login = true });
 		break;
 	case MESSAGE_LEAVE:
-		probes_leave(loop->probes, message->ref, message->is_allowed ? LEAVE_GO : LEAVE_HELD);
+		probes_leave(
+			loop->probes, message->ref, message->is_allowed ? LEAVE_GO : LEAVE_HELD);
 		break;
 	case MESSAGE_RECONFIGURE:
 		if (probes_reconfigure(loop->probes, &message->settings) != ERR_OK)
-			log_error("a probing loop keeps its old settings: no memory or no resolver");
+			log_error(
+				"a probing loop keeps its old settings: no memory or no resolver");
+		break;
+	case MESSAGE_PING:
+		atomic_store(&loop->has_answered, true);
 		break;
 	case MESSAGE_END:
 		loop_begin_end(loop);
 		break;
-	default:
+	case MESSAGE_ASK:
+	case MESSAGE_ACCEPTED:
+	case MESSAGE_ENDED:
 		break;
 	}
 	message_free(message);
@@ -205,7 +215,6 @@ loop_on_message(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	atomic_store(&loop->pong_us, mono_now().us);
 	while (node) {
 		struct message *message = CONTAINER_OF(node, struct message, node);
 
@@ -256,7 +265,8 @@ loop_start(struct loop *loop, const struct probes_settings *settings, struct fau
 	loop->base = loop_base_new();
 	if (!loop->base)
 		return ERR_MEMORY;
-	loop->on_message = event_new(loop->base, queue_fd(loop->in), EV_READ | EV_PERSIST, loop_on_message, loop);
+	loop->on_message = event_new(
+		loop->base, queue_fd(loop->in), EV_READ | EV_PERSIST, loop_on_message, loop);
 	loop->on_end = event_new(loop->base, -1, EV_PERSIST, loop_on_end, loop);
 	if (!loop->on_message || !loop->on_end)
 		return ERR_MEMORY;
@@ -266,7 +276,7 @@ loop_start(struct loop *loop, const struct probes_settings *settings, struct fau
 		fault_set(why, "a probing loop cannot be made: %s", err_name(err));
 		return err;
 	}
-	atomic_store(&loop->pong_us, mono_now().us);
+	atomic_store(&loop->has_answered, true);
 	number = pthread_create(&loop->thread, NULL, loop_run, loop);
 	if (number != 0) {
 		fault_set(why, "a probing thread cannot be made: %s", strerror(number));
@@ -349,10 +359,19 @@ on_ping(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < loops->count; i++) {
-		struct message *message = message_new(MESSAGE_PING, 0);
+		struct loop *loop = &loops->items[i];
+		struct message *message;
 
-		if (message)
-			queue_put(loops->items[i].in, &message->node);
+		if (!atomic_load(&loop->has_answered)) {
+			loop->pings_missed++;
+			continue;
+		}
+		loop->pings_missed = 0;
+		message = message_new(MESSAGE_PING, 0);
+		if (!message)
+			continue;
+		atomic_store(&loop->has_answered, false);
+		queue_put(loop->in, &message->node);
 	}
 }
 
@@ -371,7 +390,8 @@ loops_start(struct event_base *base, unsigned count, const struct probes_setting
 	loops->calls = calls;
 	loops->owner = owner;
 	loops->items = calloc(count, sizeof(*loops->items));
-	loops->on_message = event_new(base, queue_fd(loops->out), EV_READ | EV_PERSIST, on_messages, loops);
+	loops->on_message =
+		event_new(base, queue_fd(loops->out), EV_READ | EV_PERSIST, on_messages, loops);
 	loops->on_ping = event_new(base, -1, EV_PERSIST, on_ping, loops);
 	if (!loops->items || !loops->on_message || !loops->on_ping)
 		err = ERR_MEMORY;
@@ -400,7 +420,8 @@ loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token)
 
 	if (flight && message) {
 		flight->token = token;
-		flight->loop = &loops->items[hash_bytes(bytes_of(endpoint->host), 0) % loops->count];
+		flight->loop =
+			&loops->items[hash_bytes(bytes_of(endpoint->host), 0) % loops->count];
 		HASH_ADD(hh, loops->flights, token, sizeof(token), flight);
 		is_in = find_flight(loops, token) == flight; /* an add without memory is quiet */
 	}
@@ -442,28 +463,32 @@ loops_reconfigure(struct loops *loops, const struct probes_settings *settings)
 	for (unsigned i = 0; i < loops->count; i++) {
 		struct message *message = message_new(MESSAGE_RECONFIGURE, 0);
 
-		if (!message)
-			return;
-		message->settings = *settings;
-		message->settings.helo_name = copy_of(settings->helo_name);
-		message->settings.resolvers = copy_of(settings->resolvers);
-		queue_put(loops->items[i].in, &message->node);
+		if (message) {
+			message->settings = *settings;
+			message->settings.helo_name = copy_of(settings->helo_name);
+			message->settings.resolvers = copy_of(settings->resolvers);
+		}
+		if (message && message->settings.helo_name &&
+			!message->settings.resolvers == !settings->resolvers) {
+			queue_put(loops->items[i].in, &message->node);
+			continue;
+		}
+		log_error("a probing loop keeps its old settings: no memory");
+		if (message)
+			message_free(message);
 	}
 }
 
 int64_t
 loops_late_us(const struct loops *loops)
 {
-	mono_t now = mono_now();
-	int64_t late_us = 0;
+	unsigned missed = 0;
 
 	for (unsigned i = 0; i < loops->count; i++) {
-		int64_t since_us = now.us - atomic_load(&loops->items[i].pong_us);
-
-		if (since_us > late_us)
-			late_us = since_us;
+		if (loops->items[i].pings_missed > missed)
+			missed = loops->items[i].pings_missed;
 	}
-	return late_us;
+	return missed * PING_EVERY_S * US_PER_S;
 }
 
 static bool
@@ -497,8 +522,7 @@ loops_end(struct loops *loops, mono_t deadline)
 	}
 	for (unsigned i = 0; i < loops->count; i++)
 		loop_done(&loops->items[i]);
-	HASH_ITER(hh, loops->flights, flight, next)
-	{
+	HASH_ITER (hh, loops->flights, flight, next) {
 		HASH_DEL(loops->flights, flight);
 		free(flight);
 	}

@@ -1,8 +1,9 @@
 /*
  * loops.h: the threads that probe, each with a libevent loop of its own. Layer: daemon.
  *
- * The main loop hands jobs and leaves over by queues and gets logins asked for and verdicts back; no lock is held over a
- * callback and nothing is shared. A server belongs to one loop, by a hash of its host.
+ * The main loop hands jobs and leaves over by queues and gets logins asked for and verdicts back;
+ * no lock is held over a callback and nothing is shared. A server belongs to one loop, by a hash of
+ * its host.
  */
 #ifndef DAEMON_LOOPS_H
 #define DAEMON_LOOPS_H
@@ -20,19 +21,22 @@ struct loops_calls {
 	void (*ended)(void *owner, uint64_t token, struct verdict *verdict);
 };
 
-/* base: the main loop's. ERR_MEMORY, ERR_IO: no thread could be made, nothing is left of it (H10-11) */
-CHECKED enum err loops_start(struct event_base *base, unsigned count, const struct probes_settings *settings,
-	const struct loops_calls *calls, void *owner, struct loops **out, struct fault *why);
+/* base: the main loop's. ERR_MEMORY, ERR_IO: no thread could be made, nothing is left of it
+ * (H10-11) */
+CHECKED enum err loops_start(struct event_base *base, unsigned count,
+	const struct probes_settings *settings, const struct loops_calls *calls, void *owner,
+	struct loops **out, struct fault *why);
 /* ERR_MEMORY: nothing was begun. token is the caller's and must be new. */
 CHECKED enum err loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token);
 /* A token that is not in flight is dropped. */
 void loops_leave(struct loops *loops, uint64_t token, bool is_allowed);
 /* For probes that begin later; passwords of commands are asked for anew. */
 void loops_reconfigure(struct loops *loops, const struct probes_settings *settings);
-/* How long ago the slowest loop answered its last ping (asked every second). */
+/* For how long the slowest loop has not answered a ping. Counted by turns of the main loop, so
+ * that neither its own delay nor a suspend is taken for theirs. */
 int64_t loops_late_us(const struct loops *loops);
-/* Says goodbye in every probe, and ends the threads; true where all ended before the deadline, and then everything is
- * freed. */
+/* Says goodbye in every probe, and ends the threads; true where all ended before the deadline, and
+ * then everything is freed. */
 bool loops_end(struct loops *loops, mono_t deadline);
 
 #endif

@@ -5,9 +5,11 @@
 
 #include <event2/event.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "base/time.h"
 
@@ -21,15 +23,19 @@ struct notify {
 	char status[200]; /* sent last */
 };
 
+/* The status line where it is another than the one before, with `words` in front. */
 static void
-send_status(struct notify *notify)
+send_status(struct notify *notify, const char *words)
 {
-	const char *status = notify->calls->status(notify->owner);
+	struct buf line = { 0 };
 
-	if (strncmp(status, notify->status, sizeof(notify->status) - 1) == 0)
-		return;
-	strncpy(notify->status, status, sizeof(notify->status) - 1);
-	sd_notifyf(0, "STATUS=%s", notify->status);
+	notify->calls->status(notify->owner, &line);
+	if (words[0] ||
+		strncmp(line.at ? line.at : "", notify->status, sizeof(notify->status) - 1) != 0) {
+		snprintf(notify->status, sizeof(notify->status), "%s", line.at ? line.at : "");
+		sd_notifyf(0, "%sSTATUS=%s", words, notify->status);
+	}
+	buf_done(&line);
 }
 
 static void
@@ -41,11 +47,12 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (notify->has_watchdog && notify->calls->is_alive(notify->owner))
 		sd_notify(0, "WATCHDOG=1");
-	send_status(notify);
+	send_status(notify, "");
 }
 
 enum err
-notify_start(struct event_base *base, const struct notify_calls *calls, void *owner, struct notify **out)
+notify_start(
+	struct event_base *base, const struct notify_calls *calls, void *owner, struct notify **out)
 {
 	struct notify *notify = calloc(1, sizeof(*notify));
 	uint64_t watchdog_us = 0;
@@ -80,14 +87,19 @@ notify_free(struct notify *notify)
 void
 notify_ready(struct notify *notify)
 {
-	sd_notifyf(0, "READY=1\nSTATUS=%s", notify->calls->status(notify->owner));
+	send_status(notify, "READY=1\n");
 }
 
 void
 notify_reloading(struct notify *notify)
 {
+	struct timespec now;
+
 	(void)notify;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_now().us);
+	/* Not mono_now(): systemd compares it with its own CLOCK_MONOTONIC (sd_notify(3)). */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+		now.tv_sec * US_PER_S + now.tv_nsec / 1000);
 }
 
 void

@@ -12,10 +12,12 @@
 static const char usage[] =
 	"usage: mboxwatchd [-c FILE] [--conf-dir DIR] [-t] [--state-dir DIR] [--socket PATH]\n"
 	"\n"
-	"Watches mailboxes by SMTP and IMAP and tells when one side fails. Stays in the foreground.\n"
+	"Watches mailboxes by SMTP and IMAP and tells when one side fails. Stays in the "
+	"foreground.\n"
 	"\n"
 	"  -c FILE           settings file (" SYSCONFDIR "/mboxwatch/mboxwatch.conf)\n"
-	"      --conf-dir DIR  read its *.conf after it (without -c: " SYSCONFDIR "/mboxwatch/conf.d)\n"
+	"      --conf-dir DIR  read its *.conf after it (without -c: " SYSCONFDIR
+	"/mboxwatch/conf.d)\n"
 	"  -t                check the settings, print faults, warnings and the plan, and end\n"
 	"      --state-dir DIR where state is kept (" LOCALSTATEDIR "/lib/mboxwatch)\n"
 	"      --socket PATH   the status socket (" RUNSTATEDIR "/mboxwatch/status.sock)\n"
@@ -23,7 +25,13 @@ static const char usage[] =
 	"\n"
 	"Manual: mboxwatchd(8), mboxwatch.conf(5). Status: mboxwatchctl(1).\n";
 
-enum long_option { OPTION_CONF_DIR = 256, OPTION_STATE_DIR, OPTION_SOCKET, OPTION_VERSION, OPTION_HELP };
+enum long_option {
+	OPTION_CONF_DIR = 256,
+	OPTION_STATE_DIR,
+	OPTION_SOCKET,
+	OPTION_VERSION,
+	OPTION_HELP
+};
 
 static const struct option long_options[] = {
 	{ "conf-dir", required_argument, NULL, OPTION_CONF_DIR },
@@ -35,7 +43,7 @@ static const struct option long_options[] = {
 };
 
 bool
-options_read(int argc, char **argv, struct options *out, int *status)
+options_read(int argc, char **argv, struct options *out, enum exit_status *status)
 {
 	int letter;
 

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 
 enum exit_status {
-	EXIT_ENDED = 0,	  /* as asked */
-	EXIT_FAILED = 1,  /* while running; with -t: faults */
+	EXIT_ENDED = 0,	 /* as asked */
+	EXIT_FAILED = 1, /* while running; with -t: faults */
 	EXIT_USAGE = 2,
-	EXIT_HELD = 75,	  /* another daemon holds the state directory or the socket */
+	EXIT_HELD = 75,	   /* another daemon holds the state directory or the socket */
 	EXIT_SETTINGS = 78 /* EX_CONFIG */
 };
 
@@ -23,6 +23,6 @@ struct options {
 };
 
 /* Reads argv; prints help, version or what is wrong. False: end with *status. */
-bool options_read(int argc, char **argv, struct options *out, int *status);
+bool options_read(int argc, char **argv, struct options *out, enum exit_status *status);
 
 #endif

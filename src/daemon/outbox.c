@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+_Static_assert(TELLER_MOST_SINKS <= STORE_SINKS_MOST, "each sink has a cursor");
+
 struct leave {
 	uint64_t token;
 	bool is_allowed;
@@ -303,14 +305,16 @@ on_old_event(void *owner, const struct told *old)
 	replay->outbox->calls->shown(replay->outbox->owner, told);
 }
 
-/* What sinks have not taken is told under its old id; everything kept is shown. A sink that is new begins now. */
+/* What sinks have not taken is told under its old id; everything kept is shown. */
 static void
 replay_events(struct outbox *outbox, struct store *store)
 {
 	struct replay replay = { .outbox = outbox };
-	struct fault why;
 	struct ulid newest = { { 0 } };
+	struct fault why;
 
+	if (store_sinks(store, outbox->sink_names, outbox->sink_count, &why) != ERR_OK)
+		log_error("how far sinks have come cannot be stored: %s", why.text);
 	if (store_newest_event(store, &newest, &why) != ERR_OK)
 		return;
 	for (size_t i = 0; i < outbox->sink_count; i++) {
@@ -350,7 +354,7 @@ outbox_start(struct event_base *base, struct store *store, struct sink *const *s
 	outbox->sink_count = sink_count;
 	for (size_t i = 0; i < sink_count; i++)
 		outbox->sink_names[i] = sinks[i]->name;
-	err = teller_start(sinks, sink_count, &outbox->teller, why);
+	err = teller_start(sinks, sink_count, NULL, &outbox->teller, why);
 	if (err == ERR_OK) {
 		replay_events(outbox, store);
 		err = writer_start(store, &outbox->writer, why);
@@ -369,7 +373,6 @@ outbox_start(struct event_base *base, struct store *store, struct sink *const *s
 		return err;
 	}
 	event_add(outbox->on_tick, &second);
-	/* Cursors for sinks that begin now, so that a restart knows them. */
 	outbox->ticket = 1;
 	*out = outbox;
 	return ERR_OK;

@@ -1,24 +1,27 @@
 /*
  * reload.c: SIGHUP and POST /v1/reload. Layer: daemon.
  *
- * The files are read and judged on a helper thread; the main loop then compares, swaps one pointer and lets watch walk what
- * changed. A load that is refused changes nothing. Requests that come while a load runs are answered by the next one.
+ * The files are read and judged on a helper thread; the main loop then compares, swaps one pointer
+ * and lets watch walk what changed. A load that is refused changes nothing. Requests that come
+ * while a load runs are answered by the next one.
  */
 #include "daemon/reload.h"
 
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/queue.h"
+#include "daemon/load.h"
 #include "daemon/notify.h"
 
 struct load {
 	struct queue_node node;
 	struct settings_paths paths;
 	struct settings *settings;
+	char *helo_name; /* this host's, where the settings have none */
 	struct complaints complaints;
 	enum err err;
 	struct queue *done;
@@ -49,6 +52,8 @@ load_run(void *arg)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	load->err = settings_load(&load->paths, &load->settings, &load->complaints);
+	if (load->err == ERR_OK)
+		load->err = load_helo_name(load->settings, &load->helo_name);
 	queue_put(load->done, &load->node);
 	return NULL;
 }
@@ -57,6 +62,7 @@ static void
 load_free(struct load *load)
 {
 	settings_free(load->settings);
+	free(load->helo_name);
 	complaints_done(&load->complaints);
 	free(load);
 }
@@ -87,32 +93,36 @@ load_begin(struct reload *reload)
 
 	reload->answered = reload->next;
 	reload->next = (struct requests){ 0 };
+	log_info("the settings are loaded anew");
+	notify_reloading(reload->daemon->notify);
 	load = calloc(1, sizeof(*load));
 	if (load) {
 		load->paths = reload->daemon->paths;
 		load->done = reload->done;
 		if (pthread_create(&reload->thread, NULL, load_run, load) == 0) {
 			reload->is_loading = true;
-			notify_reloading(reload->daemon->notify);
 			return;
 		}
 		free(load);
 	}
 	answer_all(reload, NULL, &(struct watch_changes){ 0 });
-	carry_tell(reload->daemon, EVENT_RELOAD_FAILED, "no memory or no thread to load the settings");
+	carry_tell(
+		reload->daemon, EVENT_RELOAD_FAILED, "no memory or no thread to load the settings");
 	carry_out(reload->daemon);
+	notify_ready(reload->daemon->notify);
 }
 
 /* What only a restart changes, told where it changed. */
 static void
 log_needs_restart(const struct settings *now, const struct settings *next)
 {
-	if (now->threads != next->threads || now->journal != next->journal || now->syslog != next->syslog ||
-		now->syslog_facility != next->syslog_facility ||
+	if (now->threads != next->threads || now->journal != next->journal ||
+		now->syslog != next->syslog || now->syslog_facility != next->syslog_facility ||
 		!bytes_equal(bytes_of(now->socket), bytes_of(next->socket)) ||
 		!bytes_equal(bytes_of(now->socket_group), bytes_of(next->socket_group)) ||
 		!bytes_equal(bytes_of(now->state_dir), bytes_of(next->state_dir)))
-		log_warning("settings of daemon (threads, socket, state_dir) and of alerts take effect at the next restart");
+		log_warning("settings of daemon (threads, socket, state_dir) and of alerts take "
+			    "effect at the next restart");
 }
 
 static void
@@ -122,20 +132,24 @@ apply(struct reload *reload, struct load *load, struct watch_changes *changes)
 	struct watch_mailbox *mailboxes = NULL;
 	struct watch_settings settings;
 	struct settings *before = daemon->settings;
+	char *helo_name_before = daemon->helo_name;
 	struct probes_settings probes;
 
 	load->err = settings_for_watch(load->settings, before, &mailboxes, &settings);
 	if (load->err == ERR_OK)
-		load->err = watch_configure(daemon->watch, mono_now(), wall_now(), &settings, changes);
+		load->err =
+			watch_configure(daemon->watch, mono_now(), wall_now(), &settings, changes);
 	free(mailboxes);
 	if (load->err != ERR_OK)
 		return;
 	log_needs_restart(before, load->settings);
 	daemon->settings = load->settings;
-	load->settings = before; /* freed with the load */
+	daemon->helo_name = load->helo_name;
+	load->settings = before; /* both are freed with the load */
+	load->helo_name = helo_name_before;
 	log_set_level(daemon->settings->log_level);
 	control_settings(daemon->control, daemon->settings);
-	probes = daemon_probes_settings(daemon);
+	probes = load_probes_settings(daemon);
 	loops_reconfigure(daemon->loops, &probes);
 }
 
@@ -147,8 +161,8 @@ tell(struct daemon *daemon, const struct load *load, const struct watch_changes 
 	daemon->is_reload_good = load->err == ERR_OK;
 	if (load->err == ERR_OK) {
 		daemon->reloaded = wall_now();
-		buf_put_format(&detail, "%zu changed, %zu added, %zu removed, %zu unchanged", changes->changed,
-			changes->added, changes->removed, changes->unchanged);
+		buf_put_format(&detail, "%zu changed, %zu added, %zu removed, %zu unchanged",
+			changes->changed, changes->added, changes->removed, changes->unchanged);
 		carry_tell(daemon, EVENT_RELOAD, detail.at);
 	} else {
 		for (size_t i = 0; i < load->complaints.count && detail.len == 0; i++) {
@@ -157,7 +171,8 @@ tell(struct daemon *daemon, const struct load *load, const struct watch_changes 
 		}
 		if (load->complaints.faults > 1)
 			buf_put_format(&detail, " (%zu faults in all)", load->complaints.faults);
-		carry_tell(daemon, EVENT_RELOAD_FAILED, detail.at ? detail.at : err_name(load->err));
+		carry_tell(
+			daemon, EVENT_RELOAD_FAILED, detail.at ? detail.at : err_name(load->err));
 	}
 	buf_done(&detail);
 }
@@ -177,7 +192,7 @@ on_load_done(evutil_socket_t fd, short what, void *arg)
 	load = CONTAINER_OF(node, struct load, node);
 	pthread_join(reload->thread, NULL);
 	reload->is_loading = false;
-	daemon_log_complaints(&load->complaints);
+	load_log_complaints(&load->complaints);
 	if (load->err == ERR_OK)
 		apply(reload, load, &changes);
 	tell(reload->daemon, load, &changes);
@@ -197,8 +212,8 @@ reload_start(struct daemon *daemon, struct reload **out)
 
 	if (err == ERR_OK) {
 		reload->daemon = daemon;
-		reload->on_done =
-			event_new(daemon->base, queue_fd(reload->done), EV_READ | EV_PERSIST, on_load_done, reload);
+		reload->on_done = event_new(daemon->base, queue_fd(reload->done),
+			EV_READ | EV_PERSIST, on_load_done, reload);
 		err = reload->on_done ? ERR_OK : ERR_MEMORY;
 	}
 	if (err != ERR_OK) {
@@ -216,11 +231,12 @@ void
 reload_ask(struct reload *reload, uint64_t request)
 {
 	if (request) {
-		uint64_t *items = reallocarray(reload->next.items, reload->next.count + 1, sizeof(*items));
+		uint64_t *items =
+			reallocarray(reload->next.items, reload->next.count + 1, sizeof(*items));
 
 		if (!items) {
-			control_reload_done(reload->daemon->control, request, ERR_MEMORY, &(struct complaints){ 0 },
-				&(struct watch_changes){ 0 });
+			control_reload_done(reload->daemon->control, request, ERR_MEMORY,
+				&(struct complaints){ 0 }, &(struct watch_changes){ 0 });
 			return;
 		}
 		items[reload->next.count++] = request;
@@ -231,17 +247,18 @@ reload_ask(struct reload *reload, uint64_t request)
 		load_begin(reload);
 }
 
-void
+bool
 reload_end(struct reload *reload, mono_t deadline)
 {
 	struct queue_node *node = NULL;
 
 	if (!reload)
-		return;
-	while (reload->is_loading && !(node = queue_take(reload->done)) && mono_is_before(mono_now(), deadline))
+		return true;
+	while (reload->is_loading && !(node = queue_take(reload->done)) &&
+		mono_is_before(mono_now(), deadline))
 		mono_sleep(5 * US_PER_MS);
 	if (reload->is_loading && !node)
-		return; /* it still reads files: left to the end of the process */
+		return false; /* it still reads files */
 	if (node) {
 		pthread_join(reload->thread, NULL);
 		drop_load(node);
@@ -251,4 +268,5 @@ reload_end(struct reload *reload, mono_t deadline)
 	free(reload->answered.items);
 	free(reload->next.items);
 	free(reload);
+	return true;
 }

@@ -12,27 +12,32 @@ static enum err
 on_probe(void *owner, uint32_t mailbox, uint64_t request, struct fault *why)
 {
 	struct daemon *daemon = owner;
-	enum err err = watch_probe_now(daemon->watch, mono_now(), wall_now(), mailbox, request, why);
+	enum err err =
+		watch_probe_now(daemon->watch, mono_now(), wall_now(), mailbox, request, why);
 
 	carry_out(daemon);
 	return err;
 }
 
 static enum err
-on_pause(void *owner, uint32_t mailbox, int64_t for_us, const char *who, const char *reason, struct fault *why)
+on_pause(void *owner, uint32_t mailbox, int64_t for_us, const char *who, const char *reason,
+	struct fault *why)
 {
 	struct daemon *daemon = owner;
-	enum err err = watch_pause(daemon->watch, mono_now(), wall_now(), mailbox, for_us, who, reason, why);
+	enum err err = watch_pause(
+		daemon->watch, mono_now(), wall_now(), mailbox, for_us, who, reason, why);
 
 	carry_out(daemon);
 	return err;
 }
 
 static enum err
-on_resume(void *owner, uint32_t mailbox, const char *who, const char *reason, int64_t *retry_us, struct fault *why)
+on_resume(void *owner, uint32_t mailbox, const char *who, const char *reason, int64_t *retry_us,
+	struct fault *why)
 {
 	struct daemon *daemon = owner;
-	enum err err = watch_resume(daemon->watch, mono_now(), wall_now(), mailbox, who, reason, retry_us, why);
+	enum err err = watch_resume(
+		daemon->watch, mono_now(), wall_now(), mailbox, who, reason, retry_us, why);
 
 	carry_out(daemon);
 	return err;
@@ -55,7 +60,10 @@ on_test_alert(void *owner, const char *sink, const char *who, const struct told 
 
 	if (sink && !outbox_has_sink(daemon->outbox, sink))
 		return ERR_NOT_FOUND;
-	snprintf(detail, sizeof(detail), "asked for by %s%s%s", who, sink ? ", for " : "", sink ? sink : "");
+	snprintf(detail, sizeof(detail), "asked for by %s%s%s", who, sink ? ", for " : "",
+		sink ? sink : "");
+	told_free(daemon->test_told); /* of an earlier test */
+	daemon->test_told = NULL;
 	daemon->is_catching_test = true;
 	carry_tell(daemon, EVENT_TEST, detail);
 	carry_out(daemon);

@@ -307,6 +307,7 @@ trouble_words(const struct alert *event)
 		[TROUBLE_DESCRIPTORS] = "Descriptors run out; fewer probes are made at a time.",
 		[TROUBLE_CLOCK] = "This host's clock is wrong; certificates are not judged by it.",
 		[TROUBLE_SECRETS] = "Secrets cannot be read.",
+		[TROUBLE_SOCKET] = "The status socket's file was gone; it is made anew.",
 	};
 	enum trouble trouble;
 

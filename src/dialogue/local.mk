@@ -2,7 +2,10 @@ noinst_LIBRARIES += src/dialogue/libdialogue.a
 src_dialogue_libdialogue_a_SOURCES = \
 	src/dialogue/dialogue.c src/dialogue/dialogue.h src/dialogue/dialogue_private.h \
 	src/dialogue/smtp.c src/dialogue/smtp_reply.c src/dialogue/smtp_reply.h \
-	src/dialogue/imap.c src/dialogue/imap_response.c src/dialogue/imap_response.h \
+	src/dialogue/imap.c src/dialogue/imap.h \
+	src/dialogue/imap_receive.c src/dialogue/imap_capability.c src/dialogue/imap_login.c \
+	src/dialogue/imap_command.c src/dialogue/imap_end.c \
+	src/dialogue/imap_response.c src/dialogue/imap_response.h \
 	src/dialogue/line.c src/dialogue/line.h \
 	src/dialogue/sasl.c src/dialogue/sasl.h \
 	src/dialogue/utf7.c src/dialogue/utf7.h

@@ -83,7 +83,8 @@
 	X(LOOP, "loop")                                                                                                \
 	X(DESCRIPTORS, "descriptors")                                                                                  \
 	X(CLOCK, "clock")                                                                                              \
-	X(SECRETS, "secrets")
+	X(SECRETS, "secrets") \
+	X(SOCKET, "socket") /* the status socket's file was gone */
 
 /* Why an endpoint's next probe comes when it does: shown as next_reason. */
 #define NEXT_REASONS(X)                                                                                                \

@@ -27,9 +27,10 @@ static const char schema[] = "PRAGMA application_id = 1835169585;"
 			     "PRAGMA user_version = 1;"
 			     "CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
 			     " PRIMARY KEY(kind, key)) WITHOUT ROWID;"
+			     /* With a rowid: ids are counted in an index of their own, without the texts. */
 			     "CREATE TABLE event(id BLOB PRIMARY KEY, kind TEXT NOT NULL, level TEXT NOT NULL,"
-			     " time_us INTEGER NOT NULL, line TEXT NOT NULL, json TEXT NOT NULL, journal BLOB NOT NULL)"
-			     " WITHOUT ROWID;"
+			     " time_us INTEGER NOT NULL, line TEXT NOT NULL, json TEXT NOT NULL,"
+			     " journal BLOB NOT NULL);"
 			     "CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
 			     "CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
@@ -53,8 +54,12 @@ store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
 	/* The lock is the kernel's: it goes with the process, whatever its number is used for next (H5-20). */
 	if (flock(*lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return ERR_OK;
-	fault_set(why, "%s: another mboxwatchd holds this state directory", dir);
-	return errno == EWOULDBLOCK ? ERR_BUSY : err_from_errno(errno);
+	if (errno == EWOULDBLOCK) {
+		fault_set(why, "%s: another mboxwatchd holds this state directory", dir);
+		return ERR_BUSY;
+	}
+	fault_set(why, "%s/lock: %s", dir, strerror(errno));
+	return err_from_errno(errno);
 }
 
 static int
@@ -152,20 +157,29 @@ set_aside_one(int dir_fd, const char *suffix, const char *name)
 		unlinkat(dir_fd, from, 0);
 }
 
-/* state.db.damaged-1 … -3; with all three taken the oldest number is used again. */
+/* state.db.damaged-1 … -3; with all three taken the one that was written least lately goes. */
 static void
 set_aside(int dir_fd, struct store_opened *opened)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm" };
-	unsigned number = 1;
-	struct stat status;
+	unsigned chosen = 1;
+	time_t chosen_time = 0;
 
-	while (number <= MOST_SET_ASIDE) {
-		snprintf(opened->set_aside, sizeof(opened->set_aside), STATE_NAME ".damaged-%u", number);
-		if (fstatat(dir_fd, opened->set_aside, &status, AT_SYMLINK_NOFOLLOW) != 0)
+	for (unsigned number = 1; number <= MOST_SET_ASIDE; number++) {
+		char name[64];
+		struct stat status;
+		bool is_there;
+
+		snprintf(name, sizeof(name), STATE_NAME ".damaged-%u", number);
+		is_there = fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+		if (!is_there || number == 1 || status.st_mtime < chosen_time) {
+			chosen = number;
+			chosen_time = is_there ? status.st_mtime : 0;
+		}
+		if (!is_there)
 			break;
-		number++;
 	}
+	snprintf(opened->set_aside, sizeof(opened->set_aside), STATE_NAME ".damaged-%u", chosen);
 	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
 		set_aside_one(dir_fd, suffixes[i], opened->set_aside);
 }

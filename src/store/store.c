@@ -24,6 +24,8 @@ enum statement {
 	NEWEST_EVENT,
 	PUT_CURSOR,
 	CURSOR,
+	NEW_CURSOR,
+	DROP_CURSORS,
 	CLEAN,
 	STATEMENT_COUNT
 };
@@ -40,6 +42,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[NEWEST_EVENT] = "SELECT max(id) FROM event",
 	[PUT_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET id = excluded.id",
 	[CURSOR] = "SELECT id FROM cursor WHERE sink = ?1",
+	[NEW_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, coalesce((SELECT max(id) FROM cursor),"
+		       " (SELECT max(id) FROM event), x'00000000000000000000000000000001')) ON CONFLICT(sink) DO NOTHING",
+	[DROP_CURSORS] = "DELETE FROM cursor WHERE sink NOT IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	/* The newest STORE_EVENTS_KEPT stay, and all that a sink has not taken yet; 500 at a time. */
 	[CLEAN] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < (SELECT id FROM event ORDER BY id DESC"
 		  " LIMIT 1 OFFSET ?1) AND id <= coalesce((SELECT min(id) FROM cursor), x'') ORDER BY id LIMIT 500)",
@@ -420,6 +425,28 @@ store_cursor(struct store *store, const char *sink, struct ulid *out, struct fau
 		return err;
 	sqlite3_bind_text(store->prepared[CURSOR], 1, sink, -1, SQLITE_STATIC);
 	return read_id(store, CURSOR, out, why);
+}
+
+enum err
+store_sinks(struct store *store, const char *const *sinks, size_t count, struct fault *why)
+{
+	enum err err = store_begin(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
+		sqlite3_bind_text(store->prepared[NEW_CURSOR], 1, sinks[i], -1, SQLITE_STATIC);
+		err = run(store, NEW_CURSOR, why);
+	}
+	/* NOT IN a list with a NULL is never true. */
+	for (size_t i = 0; i < STORE_SINKS_MOST; i++)
+		sqlite3_bind_text(store->prepared[DROP_CURSORS], (int)i + 1, i < count ? sinks[i] : "", -1, SQLITE_STATIC);
+	if (err == ERR_OK)
+		err = run(store, DROP_CURSORS, why);
+	if (err == ERR_OK)
+		return store_commit(store, why);
+	store_rollback(store);
+	return err;
 }
 
 enum err

@@ -12,6 +12,7 @@
 #include "facts/row.h"
 
 #define STORE_EVENTS_KEPT 10000 /* contract 5: the last 10,000 at least */
+#define STORE_SINKS_MOST 8
 
 struct store;
 
@@ -52,6 +53,12 @@ typedef void store_on_event(void *owner, const struct told *told);
 CHECKED enum err store_events(struct store *store, struct ulid after, size_t most, store_on_event *on_event, void *owner,
 	struct fault *why);
 CHECKED enum err store_cursor(struct store *store, const char *sink, struct ulid *out, struct fault *why);
+/*
+ * Which sinks there are from now on, before anything is told: one that is new begins where the furthest of those before
+ * it has come, else behind the newest event, and has a cursor from here on; one that is gone keeps no event from being
+ * dropped. At most STORE_SINKS_MOST.
+ */
+CHECKED enum err store_sinks(struct store *store, const char *const *sinks, size_t count, struct fault *why);
 CHECKED enum err store_newest_event(struct store *store, struct ulid *out, struct fault *why);
 /* Drops events beyond STORE_EVENTS_KEPT that every cursor has passed; in small steps. */
 CHECKED enum err store_clean(struct store *store, struct fault *why);

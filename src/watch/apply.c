@@ -125,7 +125,8 @@ begin_endpoint(struct watch *watch, struct plan *plan, enum side side, struct wa
 	endpoint->mailbox = plan->mailbox;
 	endpoint->since = watch->wall;
 	claim_endpoint(watch, endpoint);
-	watch->firsts_missing++;
+	endpoint->is_first = !mailbox_is_off(endpoint->mailbox);
+	watch->firsts_missing += endpoint->is_first;
 	attach(watch, endpoint, plan->servers[side], plan->accounts[side],
 		&plan->wanted->sides[side].rules);
 	schedule_judge(watch, endpoint);

@@ -175,7 +175,7 @@ struct watched {
 	wall_t last_ok;
 	unsigned growth; /* the retry is doubled so often */
 	struct probe *probe;
-	bool is_first;	 /* no verdict since it was configured */
+	bool is_first;	 /* no verdict since it was configured, and not off since */
 	bool is_slotted; /* first, and paced already */
 	bool is_asked;
 	bool is_again;	 /* wanted at once, while its old probe is still in flight */
@@ -424,6 +424,8 @@ void state_judge(
 void state_confirm(struct watch *watch, struct watched *endpoint);
 /* The judge's timer ran out. */
 void state_unjudged(struct watch *watch, struct watched *endpoint);
+/* No first verdict of it is waited for any more. */
+void watch_first_seen(struct watch *watch, struct watched *endpoint);
 /* By a pause's end: unknown until a verdict, the incident kept. */
 void state_forget(struct watch *watch, struct watched *endpoint);
 /* The mailbox's parts after its endpoints moved; told where they changed, by `by` (NULL: by

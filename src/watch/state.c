@@ -182,6 +182,13 @@ is_less_than_refusal(const struct verdict *verdict, const struct verdict *before
 	       cause_has(before->cause, CAUSE_REFUSED);
 }
 
+void
+watch_first_seen(struct watch *watch, struct watched *endpoint)
+{
+	watch->firsts_missing -= endpoint->is_first;
+	endpoint->is_first = false;
+}
+
 /* The endpoint's now; the one that says less goes. */
 static void
 keep_verdict(struct watch *watch, struct watched *endpoint, struct verdict *verdict)
@@ -192,9 +199,7 @@ keep_verdict(struct watch *watch, struct watched *endpoint, struct verdict *verd
 		verdict_free(endpoint->verdict);
 		endpoint->verdict = verdict;
 	}
-	if (endpoint->is_first)
-		watch->firsts_missing--;
-	endpoint->is_first = false;
+	watch_first_seen(watch, endpoint);
 	schedule_requests_done(watch, endpoint);
 }
 
@@ -308,13 +313,13 @@ read_parts(const struct mailbox *mailbox, enum part parts[SIDE_COUNT])
 }
 
 /* The change of one side that nobody is told: it was unknown before its first verdict, or after a
- * pause. */
+ * pause. Beside a side that is failing that unknown was told with it. */
 static bool
-is_quiet(const struct watched *endpoint, enum part was, enum part part)
+is_quiet(const struct watched *endpoint, enum part was, enum part part, enum part beside)
 {
 	return was == part || was == PART_NONE ||
 	       (was == PART_UNKNOWN && part == PART_OK && endpoint && !endpoint->is_unknown_told &&
-		       !ulid_is_set(endpoint->incident));
+		       !ulid_is_set(endpoint->incident) && beside != PART_FAILING);
 }
 
 static bool
@@ -324,12 +329,13 @@ take_parts(struct watch *watch, struct mailbox *mailbox, enum part was[SIDE_COUN
 	bool is_changed = false, is_told = false;
 
 	read_parts(mailbox, parts);
+	memcpy(was, mailbox->parts, sizeof(mailbox->parts));
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		struct watched *endpoint = mailbox->sides[side];
+		enum side other = side == SIDE_SMTP ? SIDE_IMAP : SIDE_SMTP;
 
-		was[side] = mailbox->parts[side];
 		is_changed |= was[side] != parts[side];
-		is_told |= !is_quiet(endpoint, was[side], parts[side]);
+		is_told |= !is_quiet(endpoint, was[side], parts[side], was[other]);
 		if (endpoint && endpoint->part != PART_UNKNOWN)
 			endpoint->is_unknown_told = false;
 	}

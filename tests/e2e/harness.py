@@ -50,6 +50,7 @@ SLOW = float(os.environ.get('MBOXWATCH_TEST_SLOW', '1'))
 DEADLINE_SECONDS = 90.0       # of a test, unless it names another
 WAIT_SECONDS = 30.0           # of one condition, unless it names another
 POLL_SECONDS = 0.05
+NOBODY = 65534                # an ordinary user's uid and gid, where root runs the tests
 
 # What an endpoint of a test is unless it says otherwise: quick, within the contract's leasts.
 QUICK = {'interval': '10s', 'retry_interval': '1s', 'retry_max': '1s', 'confirm': 2, 'recover': 1}
@@ -296,6 +297,8 @@ class Daemon:
         self.outputs = []             # (what, bytes) of answers and of ctl
         self.runs = 0
         self.environment = {}
+        self.arguments = []           # more words of the command line
+        self.prefix = []              # words before the program, as setpriv's
         self.write_settings()
 
     # settings
@@ -311,14 +314,26 @@ class Daemon:
             out.write(text)
         os.rename(fresh, self.settings_path)
 
+    def be_nobody(self):
+        """When root runs the tests: an ordinary user runs the daemon, who owns what it writes."""
+        if os.geteuid() != 0:
+            return self
+        self.prefix = ['setpriv', '--reuid=%d' % NOBODY, '--regid=%d' % NOBODY, '--clear-groups']
+        for path in (self.test.folder, self.folder, os.path.dirname(self.test.certificates)):
+            os.chmod(path, 0o755)
+        for path in (self.state_dir, self._run, self.settings_path):
+            os.chown(path, NOBODY, NOBODY)
+        return self
+
     def mailbox_settings(self, name):
         """The dict of one mailbox in self.settings, to be changed and written again."""
         return next(m for m in self.settings['mailboxes'] if m['name'] == name)
 
     def check_settings(self):
         """mboxwatchd -t: (exit status, output)."""
-        done = subprocess.run([MBOXWATCHD, '-t', '-c', self.settings_path, '--state-dir',
-                               self.state_dir], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run(self.prefix + [MBOXWATCHD, '-t', '-c', self.settings_path,
+                                             '--state-dir', self.state_dir] + self.arguments,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60 * SLOW, env=self._env())
         self.outputs.append(('-t', done.stdout))
         return done.returncode, done.stdout.decode('utf-8', 'replace')
@@ -331,24 +346,27 @@ class Daemon:
                                        'RUNTIME_DIRECTORY', 'CREDENTIALS_DIRECTORY')}
         environment.setdefault('ASAN_OPTIONS', 'detect_stack_use_after_return=1')
         environment.setdefault('UBSAN_OPTIONS', 'print_stacktrace=1')
+        environment.setdefault('LSAN_OPTIONS', 'print_suppressions=0:suppressions='
+                               + os.path.join(TREE, 'tests', 'lsan.supp'))
         environment['NO_COLOR'] = '1'
         environment.update(self.environment)
         return environment
 
-    def spawn(self):
-        """Starts the process, and waits for nothing."""
+    def spawn(self, stderr=None):
+        """Starts the process, and waits for nothing. stderr: a descriptor in the file's place."""
         assert self.process is None, 'it runs'
         self.runs += 1
         with open(self._file('stderr'), 'wb') as err, open(self._file('stdout'), 'wb') as out:
             self.process = subprocess.Popen(
-                [MBOXWATCHD, '-c', self.settings_path, '--state-dir', self.state_dir, '--socket',
-                 self.socket_path], stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd='/',
-                env=self._env(), start_new_session=True)
+                self.prefix + [MBOXWATCHD, '-c', self.settings_path, '--state-dir', self.state_dir,
+                               '--socket', self.socket_path] + self.arguments,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err if stderr is None else stderr,
+                cwd='/', env=self._env(), start_new_session=True)
         return self
 
-    def start(self, timeout=WAIT_SECONDS):
+    def start(self, timeout=WAIT_SECONDS, stderr=None):
         """Starts it and waits until the status socket answers."""
-        self.spawn()
+        self.spawn(stderr)
 
         def answers():
             if self.process.poll() is not None:

@@ -745,10 +745,6 @@ test_long_answers_come_in_slices(void **state)
 		assert_true(names[i] > total - 600 && names[i] <= total); /* some are split */
 		close(fds[i]);
 	}
-#ifdef __OPTIMIZE__ /* some 10 ms, the kernel's part of 20 readers' writes with it; not as         \
-		       sanitizers run it */
-	assert_true(fake.longest_step_us < 60 * US_PER_MS);
-#endif
 	printf("# the longest turn of the loop: %lld us\n", (long long)fake.longest_step_us);
 	fake_end(&fake);
 }

@@ -141,6 +141,42 @@ test_store_keeps_rows_and_events_over_a_restart(void **state)
 	store_close(store);
 }
 
+/* A kill -9 right behind the first event of all: its sink has a cursor already, and is told it again. */
+static void
+test_store_begins_sinks_before_they_are_told(void **state)
+{
+	static const char *const first[] = { "stderr" }, *const then[] = { "journal", "syslog" };
+	struct store_opened how;
+	struct store *store = opened(*state, &how);
+	struct ulid id;
+	struct fault why;
+
+	assert_ok(store_sinks(store, first, 1, &why));
+	assert_ok(store_cursor(store, "stderr", &id, &why));
+	assert_true(ulid_is_set(id) && ulid_compare(id, sample(2).id) < 0);
+	assert_ok(store_begin(store, &why));
+	for (unsigned char number = 2; number < 5; number++) {
+		struct told told = sample(number);
+
+		assert_ok(store_put_event(store, &told, &why));
+	}
+	assert_ok(store_put_cursor(store, "stderr", sample(3).id, &why));
+	assert_ok(store_commit(store, &why));
+	assert_ok(store_sinks(store, first, 1, &why));
+	assert_ok(store_cursor(store, "stderr", &id, &why));
+	assert_int_equal(ulid_compare(id, sample(3).id), 0);
+
+	/* What stderr was not told goes to the sinks that come in its place. */
+	assert_ok(store_sinks(store, then, 2, &why));
+	for (size_t i = 0; i < 2; i++) {
+		assert_ok(store_cursor(store, then[i], &id, &why));
+		assert_int_equal(ulid_compare(id, sample(3).id), 0);
+	}
+	assert_ok(store_cursor(store, "stderr", &id, &why));
+	assert_false(ulid_is_set(id));
+	store_close(store);
+}
+
 static void
 test_store_makes_neither_row_nor_event_without_a_commit(void **state)
 {
@@ -382,6 +418,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_store_keeps_rows_and_events_over_a_restart, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
 			test_store_makes_neither_row_nor_event_without_a_commit, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(test_store_begins_sinks_before_they_are_told, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(test_store_sets_a_damaged_file_aside_H6_05, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(test_store_sees_a_zeroed_page_H6_05, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
