@@ -16,6 +16,8 @@ print_text(const char *text)
 			fputs("\\e", stdout);
 		else if ((*at == '.' || *at == '\'') && at == text)
 			printf("\\&%c", *at);
+		else if (*at == ' ' && at > text && at[-1] == '.')
+			putchar('\n'); /* a new sentence begins a new line, as roff likes it */
 		else
 			putchar(*at);
 	}

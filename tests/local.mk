@@ -27,6 +27,8 @@ PYTHON_TESTS = \
 	tests/layers.py \
 	tests/mailhost/selftest.py \
 	tests/e2e/test_thread.py \
+	tests/e2e/test_start_end.py \
+	tests/e2e/test_contract.py \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \
@@ -61,6 +63,7 @@ EXTRA_DIST += \
 	$(PYTHON_TESTS) $(SYSTEM_TESTS) \
 	tests/unit/unit.h \
 	tests/run \
+	tests/cppcheck.h tests/cppcheck.suppressions \
 	tests/e2e/harness.py \
 	tests/mailhost/certs.py \
 	tests/mailhost/mailhost.py \

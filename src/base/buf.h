@@ -49,7 +49,8 @@ buf_err(const struct buf *buf)
 	return buf->is_failed ? ERR_MEMORY : ERR_OK;
 }
 
-/* The bytes as a string of the caller's own (free()), NULL where an allocation failed; buf is empty after. */
+/* The bytes as a string of the caller's own (free()), NULL where an allocation failed; buf is empty
+ * after. */
 char *buf_take(struct buf *buf);
 
 /* Base64 (RFC 4648 4), padded, no line ends. */

@@ -52,7 +52,8 @@ struct bytes bytes_first(struct bytes view, size_t len);
 struct bytes bytes_trim(struct bytes view);
 /* Takes the next word (up to a blank) off *rest; empty at the end. */
 struct bytes bytes_next_word(struct bytes *rest);
-/* All of view as an unsigned decimal number. ERR_SYNTAX: not digits alone; ERR_RANGE: above `most`. */
+/* All of view as an unsigned decimal number. ERR_SYNTAX: not digits alone; ERR_RANGE: above `most`.
+ */
 CHECKED enum err bytes_to_number(struct bytes view, uint64_t most, uint64_t *out);
 
 static inline char

@@ -12,8 +12,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 /* The struct that holds `member`, of which pointer is the address. */
-#define CONTAINER_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 enum err {
 	ERR_OK,
@@ -28,14 +28,14 @@ enum err {
 	ERR_FULL,	 /* no room on the disk */
 	ERR_NOT_FOUND,
 	ERR_EXISTS,
-	ERR_INVALID,   /* a caller's or user's value that cannot be used */
-	ERR_CONFLICT,  /* the thing is in a state that does not allow this */
-	ERR_DENIED,    /* permission */
-	ERR_BUSY,      /* somebody else holds it */
-	ERR_TIMEOUT,   /* a deadline passed */
-	ERR_CLOSED,    /* the other side is gone */
-	ERR_DAMAGED,   /* a file of ours is not what we wrote */
-	ERR_TOO_NEW,   /* a file written by a later version */
+	ERR_INVALID,  /* a caller's or user's value that cannot be used */
+	ERR_CONFLICT, /* the thing is in a state that does not allow this */
+	ERR_DENIED,   /* permission */
+	ERR_BUSY,     /* somebody else holds it */
+	ERR_TIMEOUT,  /* a deadline passed */
+	ERR_CLOSED,   /* the other side is gone */
+	ERR_DAMAGED,  /* a file of ours is not what we wrote */
+	ERR_TOO_NEW,  /* a file written by a later version */
 	ERR_UNSUPPORTED,
 	ERR_TOO_OFTEN, /* refused for now: a rate is used up */
 	ERR_COUNT

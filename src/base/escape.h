@@ -11,10 +11,12 @@
 #include "base/buf.h"
 
 enum escape_place {
-	ESCAPE_LOGFMT,	 /* inside quotes: " -> ', = and \ and bytes -> \\xNN (doubled, as logfmt asks) */
-	ESCAPE_JSON,	 /* inside quotes: RFC 8259; bytes that are no UTF-8 -> \u00NN of the byte */
+	ESCAPE_LOGFMT, /* inside quotes: " -> ', = and \ and bytes -> \\xNN (doubled, as logfmt
+			  asks) */
+	ESCAPE_JSON,   /* inside quotes: RFC 8259; bytes that are no UTF-8 -> \u00NN of the byte */
 	ESCAPE_TERMINAL, /* bytes -> \xNN */
-	ESCAPE_METRIC,	 /* a label value of Prometheus text: \ " and LF by its rule, bytes -> \\xNN */
+	ESCAPE_METRIC,	 /* a label value of Prometheus text: \ " and LF by its rule, bytes -> \\xNN
+			  */
 	ESCAPE_PLACE_COUNT
 };
 
@@ -28,7 +30,8 @@ void json_put_text(struct buf *out, struct bytes text);
 
 /* Valid, printable UTF-8 with nothing invisible in it? */
 bool text_is_clean(struct bytes text);
-/* Columns on a terminal (wide characters 2, combining 0); for text that went through ESCAPE_TERMINAL. */
+/* Columns on a terminal (wide characters 2, combining 0); for text that went through
+ * ESCAPE_TERMINAL. */
 size_t text_columns(struct bytes text);
 
 #endif

@@ -1,5 +1,5 @@
-/* hash.h: a 64-bit hash of bytes that is the same after a restart (FNV-1a, finished by a mixer). Layer: base.
- * For phases and shards; not against people who choose the bytes. */
+/* hash.h: a 64-bit hash of bytes that is the same after a restart (FNV-1a, finished by a mixer).
+ * Layer: base. For phases and shards; not against people who choose the bytes. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -1,6 +1,7 @@
 /*
- * log.h: the daemon's own log, on stderr; under a journal with sd-daemon's <N> in front. Layer: base.
- * Not here: alerts (alert/). Never hand it text from outside that did not go through escape_put().
+ * log.h: the daemon's own log, on stderr; under a journal with sd-daemon's <N> in front. Layer:
+ * base. Not here: alerts (alert/). Never hand it text from outside that did not go through
+ * escape_put().
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

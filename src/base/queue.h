@@ -1,6 +1,6 @@
 /*
- * queue.h: values handed from one thread to another: a list under a mutex and an eventfd that is written
- * only when the list was empty. Layer: base. Messages are owned by the queue while inside.
+ * queue.h: values handed from one thread to another: a list under a mutex and an eventfd that is
+ * written only when the list was empty. Layer: base. Messages are owned by the queue while inside.
  */
 #ifndef BASE_QUEUE_H
 #define BASE_QUEUE_H

@@ -1,8 +1,9 @@
 /*
  * secret.h: bytes that must never be shown. Layer: base.
  *
- * There is one way out, secret_reveal(), and only the code that puts a login on the wire (dialogue/sasl.c,
- * dialogue/imap_login.c), the fingerprint and the seal call it; a test holds the list of callers.
+ * There is one way out, secret_reveal(), and only the code that puts a login on the wire
+ * (dialogue/sasl.c, dialogue/imap_login.c), the fingerprint and the seal call it; a test holds the
+ * list of callers.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
@@ -16,14 +17,15 @@ struct secret;
 
 /* A copy of bytes. ERR_INVALID: empty, or a NUL inside (H4-05); ERR_LIMIT; ERR_MEMORY. */
 CHECKED enum err secret_new(struct bytes bytes, struct secret **out);
-/* One more owner. The count is atomic: a secret may be shared between threads, its bytes never change. */
+/* One more owner. The count is atomic: a secret may be shared between threads, its bytes never
+ * change. */
 struct secret *secret_hold(struct secret *secret);
 /* Drops one owner; the last wipes and frees. NULL is fine. */
 void secret_free(struct secret *secret);
 struct bytes secret_reveal(const struct secret *secret);
 bool secret_equal(const struct secret *a, const struct secret *b);
-/* Overwrites every occurrence of the secret in text, its base64 and its IMAP-quoted form with "<secret>".
- * Of secrets shorter than 4 bytes only whole words are masked. H2-44 */
+/* Overwrites every occurrence of the secret in text, its base64 and its IMAP-quoted form with
+ * "<secret>". Of secrets shorter than 4 bytes only whole words are masked. H2-44 */
 void secret_mask(const struct secret *secret, struct buf *text);
 
 /* What stands for a secret where it has to be told from another and must not be known:

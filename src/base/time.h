@@ -70,14 +70,15 @@ wall_is_set(wall_t time)
 void wall_put_ms(struct buf *out, wall_t time);
 /* 2026-11-24T09:30:00Z (contract 6: the line). */
 void wall_put_s(struct buf *out, wall_t time);
-/* In the system's zone, for tables: "11-24 09:30:00", with the year where it is another than now's. */
+/* In the system's zone, for tables: "11-24 09:30:00", with the year where it is another than now's.
+ */
 void wall_put_local(struct buf *out, wall_t time, wall_t now);
 /* RFC 3339 in any offset. ERR_SYNTAX */
 CHECKED enum err wall_parse(struct bytes text, wall_t *out);
 
 /*
- * A duration of the settings: "90s", "5m", "1h30m", "2d"; units d h m s ms, each once, in this order;
- * a number alone is seconds. ERR_SYNTAX, ERR_RANGE (above 100 years). H4-04
+ * A duration of the settings: "90s", "5m", "1h30m", "2d"; units d h m s ms, each once, in this
+ * order; a number alone is seconds. ERR_SYNTAX, ERR_RANGE (above 100 years). H4-04
  */
 CHECKED enum err duration_parse(struct bytes text, int64_t *out_us);
 /* The shortest such form: 90 s -> "1m30s"; below a second "250ms"; 0 -> "0s". */

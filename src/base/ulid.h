@@ -1,6 +1,6 @@
 /*
- * ulid.h: ids of events and incidents (ULID: 48 bits of milliseconds, 80 of chance, Crockford base32).
- * Layer: base. Rising within a source even when the wall clock goes back (H7-01).
+ * ulid.h: ids of events and incidents (ULID: 48 bits of milliseconds, 80 of chance, Crockford
+ * base32). Layer: base. Rising within a source even when the wall clock goes back (H7-01).
  */
 #ifndef BASE_ULID_H
 #define BASE_ULID_H

@@ -9,6 +9,7 @@
 
 #define NAME_MOST ((size_t)253) /* RFC 1035 3.1, as text */
 #define LABEL_MOST ((size_t)63)
+#define MOST_LETTERS_BYTES ((size_t)1000) /* no 253 bytes come of more; libidn2 is not asked */
 
 /* fe80::1%eth0 keeps its zone. */
 static bool
@@ -109,24 +110,45 @@ is_ascii(struct bytes text)
 	return true;
 }
 
-enum err
-host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why)
+/* name in lower case becomes its A-labels where it has other letters, or such labels already. */
+static enum err
+put_ascii(struct buf *name, struct bytes text, struct fault *why)
 {
-	struct buf name = { 0 };
 	uint8_t *ascii = NULL;
-	const char *mistake;
-	enum err err = ERR_INVALID;
 	int done;
 
-	*is_address = true;
-	if (text.len > 2 && text.at[0] == '[' && text.at[text.len - 1] == ']') {
-		if (put_literal(out, bytes_first(bytes_from(text, 1), text.len - 2)))
-			return buf_err(out);
-	} else if (put_literal(out, text)) {
-		return buf_err(out);
+	for (size_t i = 0; i < text.len; i++)
+		buf_put_byte(name, byte_lower(text.at[i]));
+	if (buf_err(name) != ERR_OK || (is_ascii(text) && !has_a_label(text)))
+		return buf_err(name);
+	if (text.len > MOST_LETTERS_BYTES) {
+		fault_set(why, "longer than 253 bytes; write a shorter name");
+		return ERR_INVALID;
 	}
-	*is_address = false;
-	mistake = common_mistake(text);
+	done = idn2_lookup_u8(
+		(const uint8_t *)name->at, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (done == IDN2_MALLOC)
+		return ERR_MEMORY;
+	if (done != IDN2_OK || !ascii) {
+		fault_set(why,
+			"no international name (%s); write it in its own letters, or as "
+			"its A-label (xn--…)",
+			idn2_strerror(done));
+		return ERR_INVALID;
+	}
+	buf_clear(name);
+	buf_put_string(name, (const char *)ascii);
+	idn2_free(ascii);
+	return buf_err(name);
+}
+
+static enum err
+put_name(struct buf *out, struct bytes text, struct fault *why)
+{
+	const char *mistake = common_mistake(text);
+	struct buf name = { 0 };
+	enum err err;
+
 	if (mistake) {
 		fault_set(why, "%s", mistake);
 		return ERR_INVALID;
@@ -138,46 +160,28 @@ host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why
 			       "192.0.2.1");
 		return ERR_INVALID;
 	}
-	for (size_t i = 0; i < text.len; i++)
-		buf_put_byte(&name, byte_lower(text.at[i]));
-	if (buf_err(&name) != ERR_OK) {
-		err = ERR_MEMORY;
-		goto out;
-	}
-	if (!is_ascii(text) || has_a_label(text)) {
-		mistake = text.len > 1000 ? "longer than 253 bytes; write a shorter name" : NULL;
-		done = mistake ? IDN2_OK
-			       : idn2_lookup_u8((const uint8_t *)name.at, &ascii,
-					 IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-		if (done == IDN2_MALLOC) {
-			err = ERR_MEMORY;
-			goto out;
-		}
-		if (done != IDN2_OK || !ascii) {
-			fault_set(why,
-				"no international name (%s); write it in its own letters, or as "
-				"its A-label (xn--…)",
-				idn2_strerror(done));
-			goto out;
-		}
-		buf_clear(&name);
-		buf_put_string(&name, (const char *)ascii);
-		if (buf_err(&name) != ERR_OK) {
-			err = ERR_MEMORY;
-			goto out;
-		}
-	}
-	mistake = judge_labels(buf_bytes(&name));
+	err = put_ascii(&name, text, why);
+	mistake = err == ERR_OK ? judge_labels(buf_bytes(&name)) : NULL;
 	if (mistake) {
 		fault_set(why, "%s", mistake);
-		goto out;
+		err = ERR_INVALID;
 	}
-	buf_put(out, buf_bytes(&name));
-	err = buf_err(out);
-out:
-	idn2_free(ascii);
+	if (err == ERR_OK) {
+		buf_put(out, buf_bytes(&name));
+		err = buf_err(out);
+	}
 	buf_done(&name);
 	return err;
+}
+
+enum err
+host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why)
+{
+	bool is_bracketed = text.len > 2 && text.at[0] == '[' && text.at[text.len - 1] == ']';
+
+	*is_address = put_literal(
+		out, is_bracketed ? bytes_first(bytes_from(text, 1), text.len - 2) : text);
+	return *is_address ? buf_err(out) : put_name(out, text, why);
 }
 
 enum err

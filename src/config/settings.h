@@ -1,9 +1,10 @@
 /*
  * settings.h: the settings files -> plain structs of facts and watch. Layer: config.
  *
- * settings_load() reads everything (contract 3: the main file, conf.d; each by itself so that one bad file does not
- * hide the others' faults), judges it whole, and gives either settings or all faults. It may take seconds for 100,000
- * mailboxes: the daemon calls it on a helper thread. It touches nothing but the files named.
+ * settings_load() reads everything (contract 3: the main file, conf.d; each by itself so that one
+ * bad file does not hide the others' faults), judges it whole, and gives either settings or all
+ * faults. It may take seconds for 100,000 mailboxes: the daemon calls it on a helper thread. It
+ * touches nothing but the files named.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -22,15 +23,15 @@ struct settings_paths {
 struct complaint {
 	bool is_warning;
 	char *file;
-	int line; /* 0: the whole file */
+	int line;      /* 0: the whole file */
 	char *setting; /* "mailboxes.support.imap.port"; NULL: none */
-	char *text; /* "what is wrong; what would be right" */
+	char *text;    /* "what is wrong; what would be right" */
 };
 
 struct complaints {
 	struct complaint *items;
 	size_t count;
-	size_t faults; /* of these */
+	size_t faults;	    /* of these */
 	bool is_incomplete; /* out of memory while noting */
 };
 
@@ -61,7 +62,8 @@ enum sink_switch {
 
 struct settings {
 	unsigned threads;
-	char *socket;	    /* NULL: not set (then $RUNTIME_DIRECTORY/status.sock, else RUNSTATEDIR/mboxwatch/status.sock) */
+	char *socket;	    /* NULL: not set (then $RUNTIME_DIRECTORY/status.sock, else
+			       RUNSTATEDIR/mboxwatch/status.sock) */
 	char *socket_group; /* NULL: mboxwatch-status where it exists */
 	char *admin_group;  /* NULL: none */
 	char *state_dir;    /* NULL: not set */
@@ -80,8 +82,8 @@ struct settings {
 };
 
 /*
- * ERR_OK: *out is the caller's (settings_free), warnings in complaints. ERR_INVALID: at least one fault, *out untouched.
- * ERR_MEMORY.
+ * ERR_OK: *out is the caller's (settings_free), warnings in complaints. ERR_INVALID: at least one
+ * fault, *out untouched. ERR_MEMORY.
  */
 CHECKED enum err settings_load(
 	const struct settings_paths *paths, struct settings **out, struct complaints *complaints);
@@ -90,14 +92,15 @@ void settings_free(struct settings *settings);
 const struct mailbox_settings *settings_find(const struct settings *settings, struct bytes name);
 
 /*
- * What watch takes, borrowing from settings (free mailboxes with free()). before: the settings in force, NULL at start;
- * is_changed is set where a probe would be another. ERR_MEMORY
+ * What watch takes, borrowing from settings (free mailboxes with free()). before: the settings in
+ * force, NULL at start; is_changed is set where a probe would be another. ERR_MEMORY
  */
 CHECKED enum err settings_for_watch(const struct settings *settings, const struct settings *before,
 	struct watch_mailbox **mailboxes, struct watch_settings *out);
 
-/* The plan of -t (contract 2): logins a day and side per mailbox, probes per minute by server, intervals that result,
- * memory. At most 40 servers and 40 mailboxes are listed, the rest summed. */
+/* The plan of -t (contract 2): logins a day and side per mailbox, probes per minute by server,
+ * intervals that result, memory. At most 40 servers and 40 mailboxes are listed, the rest summed.
+ */
 void settings_put_plan(struct buf *out, const struct settings *settings);
 
 #endif

@@ -30,7 +30,7 @@ struct judged {
 
 #define FAULT(judged, format, ...)                                                                 \
 	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format,                    \
-		(judged)->path __VA_OPT__(, ) __VA_ARGS__)
+		(judged)->path, ##__VA_ARGS__)
 
 static const char *
 type_words(const config_setting_t *at)

@@ -354,6 +354,28 @@ method_of(enum evhttp_cmd_type type)
 	}
 }
 
+/* Where a body ends is said once, or in one way: evhttp takes the first length, others the last
+ * (RFC 9112 6.3). H5-04 */
+static bool
+length_is_clear(struct evhttp_request *request)
+{
+	const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+	const struct evkeyval *header;
+	unsigned lengths = 0, codings = 0, unknown = 0;
+
+	TAILQ_FOREACH(header, headers, next)
+	{
+		struct bytes name = bytes_of(header->key);
+
+		lengths += bytes_equal_nocase(name, BYTES("Content-Length"));
+		if (!bytes_equal_nocase(name, BYTES("Transfer-Encoding")))
+			continue;
+		codings++;
+		unknown += !bytes_equal_nocase(bytes_of(header->value), BYTES("chunked"));
+	}
+	return lengths + codings <= 1 && unknown == 0;
+}
+
 static void
 on_request(struct evhttp_request *request, void *arg)
 {
@@ -371,6 +393,13 @@ on_request(struct evhttp_request *request, void *arg)
 	if (!wire->connection)
 		wire_known(wire, connection);
 	event_del(wire->deadline);
+	if (!length_is_clear(request)) {
+		/* What comes behind may be of the body or not. */
+		evhttp_add_header(
+			evhttp_request_get_output_headers(request), "Connection", "close");
+		evhttp_send_reply(request, HTTP_BADREQUEST, NULL, NULL);
+		return;
+	}
 	if (!split_target(bytes_of(evhttp_request_get_uri(request)), &path, &query)) {
 		evhttp_send_error(request, HTTP_BADREQUEST, NULL);
 		return;

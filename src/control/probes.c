@@ -37,6 +37,7 @@ struct asked {
 	size_t count;
 	size_t room;
 	size_t given; /* of the answer */
+	bool has_given; /* something stands in the list */
 	struct select *select;
 	struct walk walk;
 	struct event *step;
@@ -136,7 +137,8 @@ asked_next(void *user, struct buf *out)
 
 		if (watch_view(asked->control->watch, one->mailbox, &view) &&
 			hash_bytes(bytes_of(view.name), 0) == one->name) {
-			buf_put_string(out, out->at[out->len - 1] == '[' ? "\n" : ",\n");
+			buf_put_string(out, asked->has_given ? ",\n" : "\n");
+			asked->has_given = true;
 			view_put_mailbox(asked->control, out, &view, true);
 		}
 		if (out->is_failed || out->len >= HTTP_SLICE_BYTES ||

@@ -48,7 +48,7 @@ path_fits(const char *pattern, const struct path *path, struct bytes *name)
 		rest = bytes_from(rest, 1); /* the slash */
 		wanted = bytes_first(rest, bytes_index(rest, '/'));
 		rest = bytes_from(rest, wanted.len);
-		if (bytes_equal(wanted, BYTES("*")))
+		if (bytes_equal(wanted, BYTES("*")) && segment.len > 0)
 			*name = segment;
 		else if (!bytes_equal(wanted, segment))
 			return false;
@@ -80,7 +80,9 @@ find_route(struct request *request, const struct path *path)
 			buf_put_string(&allowed, ", ");
 		buf_put_string(&allowed, method_words[routes[i].method]);
 	}
-	if (allowed.len > 0) {
+	if (allowed.len > 0 && request->name.at && !mailbox_name_is_valid(request->name)) {
+		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
+	} else if (allowed.len > 0) {
 		exchange_header(request->exchange, "Allow", allowed.at);
 		problem_answer(request->exchange, PROBLEM_BAD_METHOD, NULL, NULL);
 	} else {

@@ -140,6 +140,7 @@ struct out {
 	bool is_terminal;
 	bool has_colour;
 	bool is_gone;	/* the reader of the pipe left: be quiet */
+	bool is_failed; /* and not because the reader had enough */
 	bool is_utf8;	/* for the sign of a cut */
 	size_t columns; /* SIZE_MAX: no bound */
 	struct buf pending;

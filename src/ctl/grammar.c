@@ -104,8 +104,9 @@ grammar_put_help(struct buf *out, const struct command *command)
 		for (size_t i = 0; i < COUNT_OF(commands); i++)
 			put_command_help(out, &commands[i]);
 		buf_put_string(out, "\nA SELECTOR is a name, a glob (acme-*), @domain, host:NAME, "
-				    "state:failing, cause:CAUSE,\n"
-				    "label.KEY=VALUE or incident:ID; several are an \"or\".\n");
+				    "state:failing,\n"
+				    "cause:CAUSE, label.KEY=VALUE or incident:ID; several are an "
+				    "\"or\".\n");
 	}
 	buf_put_string(out, "\nOptions:\n");
 	for (enum option option = 0; option < OPTION_COUNT; option++) {

@@ -66,5 +66,5 @@ main(int argc, char **argv)
 	out_start(&out, STDOUT_FILENO);
 	status = run(&invocation, &out);
 	out_done(&out);
-	return status;
+	return out.is_failed ? EXIT_REFUSED : status;
 }

@@ -56,8 +56,10 @@ out_flush(struct out *out)
 			at += (size_t)put;
 		else if (errno != EINTR)
 			out->is_gone = true;
-		if (out->is_gone && errno != EPIPE)
+		if (out->is_gone && errno != EPIPE) {
 			complain("cannot write: %s", strerror(errno));
+			out->is_failed = true;
+		}
 	}
 	buf_clear(&out->pending);
 	return !out->is_gone;

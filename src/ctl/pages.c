@@ -58,6 +58,12 @@ pages_walk(const struct invocation *invocation, void (*each)(void *user, const j
 			invocation->client, &(struct call){ .path = path.at }, NULL, &page);
 		if (status != EXIT_FINE)
 			break;
+		if (!json_is_array(json_object_get(page, "mailboxes"))) {
+			complain("the answer is no status; is another program behind the socket?");
+			json_decref(page);
+			status = EXIT_REFUSED;
+			break;
+		}
 		json_array_foreach(json_object_get(page, "mailboxes"), i, mailbox)
 		{
 			note_names(invocation, is_met, mailbox);

@@ -267,15 +267,14 @@ show_next(struct out *out, const json_t *side)
 				buf_put_format(&text, ": %s", reason_rows[i].words);
 		}
 	}
-	buf_put_string(&text, "; every ");
-	duration_put(&text, member_number(side, "interval_ms") * US_PER_MS);
-	out_field(out, "next try", buf_bytes(&text));
-	buf_clear(&text);
 	if (member_is_true(side, "stretched")) {
-		buf_put_string(&text, "to ");
+		buf_put_string(&text, "; stretched to ");
 		duration_put_short(&text, member_number(side, "interval_ms") * US_PER_MS);
-		out_field(out, "stretched", buf_bytes(&text));
+	} else {
+		buf_put_string(&text, "; every ");
+		duration_put(&text, member_number(side, "interval_ms") * US_PER_MS);
 	}
+	out_field(out, "next try", buf_bytes(&text));
 	buf_done(&text);
 }
 

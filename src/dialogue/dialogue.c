@@ -136,6 +136,29 @@ dialogue_say_secret(struct dialogue *dialogue, struct bytes line, struct bytes s
 }
 
 void
+dialogue_say_response(
+	struct dialogue *dialogue, struct bytes words, struct bytes response, bool is_secret)
+{
+	struct buf line = { 0 };
+	struct buf shown = { 0 };
+
+	/* The secret goes into a buffer that does not grow under it. */
+	(void)buf_reserve(&line, words.len + response.len);
+	buf_put(&line, words);
+	buf_put(&line, response);
+	buf_put(&shown, words);
+	buf_put(&shown, BYTES("<secret>"));
+	if (buf_err(&line) != ERR_OK || buf_err(&shown) != ERR_OK)
+		dialogue->is_failed = true;
+	else if (is_secret)
+		dialogue_say_secret(dialogue, buf_bytes(&line), buf_bytes(&shown));
+	else
+		dialogue_say(dialogue, buf_bytes(&line));
+	buf_done_wiped(&line);
+	buf_done(&shown);
+}
+
+void
 dialogue_heard(struct dialogue *dialogue, struct bytes line)
 {
 	trace(dialogue, "S: ", line);
@@ -243,6 +266,46 @@ dialogue_end(
 	if (dialogue->out.len > 2)
 		trace(dialogue,
 			"C: ", bytes_first(buf_bytes(&dialogue->out), dialogue->out.len - 2));
+}
+
+void
+dialogue_end_other_protocol(struct dialogue *dialogue, const char *name)
+{
+	finding_detail(&dialogue->finding, "%s", name);
+	dialogue_end(dialogue, FINDING_OTHER_PROTOCOL, STAGE_GREETING, GOODBYE_NONE);
+}
+
+void
+dialogue_end_too_long(struct dialogue *dialogue)
+{
+	finding_detail(&dialogue->finding, "more than %zu KiB in a line, or %zu in the session",
+		DIALOGUE_MOST_LINE_BYTES / 1024, DIALOGUE_MOST_READ_BYTES / 1024);
+	dialogue_end(dialogue, FINDING_TOO_LONG, dialogue_reply_stage(dialogue), GOODBYE_NONE);
+}
+
+void
+dialogue_end_injected(struct dialogue *dialogue)
+{
+	dialogue_end(dialogue, FINDING_STARTTLS_INJECTED, STAGE_STARTTLS, GOODBYE_NONE);
+}
+
+void
+dialogue_detail_offer(struct dialogue *dialogue, struct bytes start)
+{
+	const struct texts *capabilities = &dialogue->finding.capabilities;
+	struct buf list = { 0 };
+
+	for (size_t i = 0; i < capabilities->count; i++) {
+		struct bytes capability = bytes_of(capabilities->items[i]);
+
+		if (!bytes_starts_nocase(capability, start))
+			continue;
+		buf_put(&list, list.len > 0 ? BYTES(" ") : BYTES_NONE);
+		buf_put(&list, bytes_trim(bytes_from(capability, strlen("AUTH="))));
+	}
+	if (buf_err(&list) == ERR_OK && list.len > 0)
+		finding_detail(&dialogue->finding, "offered: %s", list.at);
+	buf_done(&list);
 }
 
 /* --- what is seen before any protocol --- */

@@ -1,17 +1,19 @@
 /*
- * dialogue.h: the two mail protocols as pure machines: bytes in, "what next" out. Layer: dialogue, pure: no socket,
- * no clock, no thread, no global; nonces come as arguments.
+ * dialogue.h: the two mail protocols as pure machines: bytes in, "what next" out. Layer: dialogue,
+ *pure: no socket, no clock, no thread, no global; nonces come as arguments.
  *
- * The owner (probe/, a test, a fuzzer) keeps the connection and the deadlines. It calls dialogue_start() once, then
- * does what each step asks for, until a step wants the end:
+ * The owner (probe/, a test, a fuzzer) keeps the connection and the deadlines. It calls
+ *dialogue_start() once, then does what each step asks for, until a step wants the end:
  *
  *	WANT_BYTES   send step.send, then hand what comes to dialogue_receive()
- *	WANT_TLS     send step.send, begin TLS, then dialogue_tls_started(); with security tls that is the first step
- *	WANT_LOGIN   the login comes next: get the secret and watch's leave, then dialogue_login() or dialogue_held()
- *	WANT_END     send step.send (the goodbye, may be empty), close; take the finding
+ *	WANT_TLS     send step.send, begin TLS, then dialogue_tls_started(); with security tls that
+ *is the first step WANT_LOGIN   the login comes next: get the secret and watch's leave, then
+ *dialogue_login() or dialogue_held() WANT_END     send step.send (the goodbye, may be empty),
+ *close; take the finding
  *
- * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it changes, never by
- * bytes that come (H2-06). step.send is borrowed until the next call and is_secret says that it must not be traced.
+ * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it
+ *changes, never by bytes that come (H2-06). step.send is borrowed until the next call and is_secret
+ *says that it must not be traced.
  */
 #ifndef DIALOGUE_DIALOGUE_H
 #define DIALOGUE_DIALOGUE_H
@@ -50,16 +52,19 @@ struct dialogue;
 CHECKED enum err dialogue_new(const struct dialogue_settings *settings, struct dialogue **out);
 void dialogue_free(struct dialogue *dialogue);
 
-/* Each writes *step. Calling one that the last step did not ask for is a mistake of ours (assert), but for
- * dialogue_closed() and dialogue_timeout(), which may come at any time before the end, and dialogue_receive() while the
- * login is waited for: nothing may come then but a server that leaves (421, BYE). */
+/* Each writes *step. Calling one that the last step did not ask for is a mistake of ours (assert),
+ * but for dialogue_closed() and dialogue_timeout(), which may come at any time before the end, and
+ * dialogue_receive() while the login is waited for: nothing may come then but a server that leaves
+ * (421, BYE). */
 void dialogue_start(struct dialogue *dialogue, struct dialogue_step *step);
 void dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialogue_step *step);
 void dialogue_tls_started(struct dialogue *dialogue, struct dialogue_step *step);
-/* secret is borrowed for the call and kept (secret_hold) until the dialogue is freed, for masking. */
+/* secret is borrowed for the call and kept (secret_hold) until the dialogue is freed, for masking.
+ */
 void dialogue_login(struct dialogue *dialogue, struct secret *secret, struct dialogue_step *step);
 void dialogue_held(struct dialogue *dialogue, struct dialogue_step *step);
-/* The peer closed or reset: what came before was already received. step.want is END, nothing to send. */
+/* The peer closed or reset: what came before was already received. step.want is END, nothing to
+ * send. */
 void dialogue_closed(struct dialogue *dialogue, struct dialogue_step *step);
 /* The stage's or the probe's time is over: END, with the goodbye where one can be said. */
 void dialogue_timeout(struct dialogue *dialogue, struct dialogue_step *step);

@@ -89,6 +89,9 @@ void dialogue_say(struct dialogue *dialogue, struct bytes line);
 /* As dialogue_say(): `line` holds the secret, or what is made of it; the transcript shows `shown`.
  */
 void dialogue_say_secret(struct dialogue *dialogue, struct bytes line, struct bytes shown);
+/* A line of a login: words of ours, then the response, which the transcript does not show. */
+void dialogue_say_response(
+	struct dialogue *dialogue, struct bytes words, struct bytes response, bool is_secret);
 /* A line of the server, for the transcript. */
 void dialogue_heard(struct dialogue *dialogue, struct bytes line);
 
@@ -96,6 +99,16 @@ void dialogue_heard(struct dialogue *dialogue, struct bytes line);
  * changes nothing. */
 void dialogue_end(
 	struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye);
+/* Another protocol's greeting came: its name. */
+void dialogue_end_other_protocol(struct dialogue *dialogue, const char *name);
+/* ERR_LIMIT of the reader (contract 7). */
+void dialogue_end_too_long(struct dialogue *dialogue);
+/* Bytes behind the reply to STARTTLS came before TLS, so from anyone: not the server's words
+ * (CVE-2020-14954). */
+void dialogue_end_injected(struct dialogue *dialogue);
+/* The mechanisms that the server lists become the detail: of each capability that begins so what
+ * stands behind "AUTH=" or "AUTH ". */
+void dialogue_detail_offer(struct dialogue *dialogue, struct bytes start);
 /* Lines (joined by LF) of the reply that decided; masked. */
 void dialogue_keep_lines(struct dialogue *dialogue, struct bytes lines);
 /* *out becomes a masked copy of text. */

@@ -32,25 +32,6 @@ pick_login(struct imap *d, enum mechanism *mechanism)
 	return sasl_pick(wanted, &d->offer, mechanism);
 }
 
-static void
-detail_offer(struct imap *d)
-{
-	const struct texts *capabilities = &d->base.finding.capabilities;
-	struct buf list = { 0 };
-
-	for (size_t i = 0; i < capabilities->count; i++) {
-		struct bytes word = bytes_of(capabilities->items[i]);
-
-		if (!bytes_starts_nocase(word, BYTES("AUTH=")))
-			continue;
-		buf_put(&list, list.len > 0 ? BYTES(" ") : BYTES_NONE);
-		buf_put(&list, bytes_from(word, 5));
-	}
-	if (buf_err(&list) == ERR_OK && list.len > 0)
-		finding_detail(&d->base.finding, "offered: %s", list.at);
-	buf_done(&list);
-}
-
 void
 imap_choose_login(struct imap *d)
 {
@@ -63,7 +44,7 @@ imap_choose_login(struct imap *d)
 		d->base.finding.used = mechanism;
 		imap_enter(d, IMAP_ASK_LOGIN);
 	} else if (d->offer.is_any || !d->has_logindisabled) {
-		detail_offer(d);
+		dialogue_detail_offer(&d->base, BYTES("AUTH="));
 		imap_end(d, FINDING_NO_MECHANISM);
 	} else {
 		finding_detail(&d->base.finding, "LOGINDISABLED, and no AUTH= is offered");
@@ -88,34 +69,13 @@ imap_login(struct dialogue *dialogue)
 /* --- AUTHENTICATE --- */
 
 static void
-say_response(struct imap *d, struct bytes words, struct bytes response, bool is_secret)
-{
-	struct buf line = { 0 };
-	struct buf shown = { 0 };
-
-	(void)buf_reserve(&line, words.len + response.len);
-	buf_put(&line, words);
-	buf_put(&line, response);
-	buf_put(&shown, words);
-	buf_put(&shown, BYTES("<secret>"));
-	if (buf_err(&line) != ERR_OK || buf_err(&shown) != ERR_OK)
-		d->base.is_failed = true;
-	else if (is_secret)
-		dialogue_say_secret(&d->base, buf_bytes(&line), buf_bytes(&shown));
-	else
-		dialogue_say(&d->base, buf_bytes(&line));
-	buf_done_wiped(&line);
-	buf_done(&shown);
-}
-
-static void
 say_next(struct imap *d, struct bytes words)
 {
 	struct buf response = { 0 };
 	bool is_secret = false;
 
 	if (sasl_next(&d->sasl, &response, &is_secret) == ERR_OK)
-		say_response(d, words, buf_bytes(&response), is_secret);
+		dialogue_say_response(&d->base, words, buf_bytes(&response), is_secret);
 	else
 		d->base.is_failed = true;
 	buf_done_wiped(&response);

@@ -11,13 +11,6 @@
 
 /* --- what is no IMAP --- */
 
-static void
-end_other_protocol(struct imap *d, const char *name)
-{
-	finding_detail(&d->base.finding, "%s", name);
-	dialogue_end(&d->base, FINDING_OTHER_PROTOCOL, STAGE_GREETING, GOODBYE_NONE);
-}
-
 /*
  * Another protocol greets at this port. An SMTP server says "220"; one that is busy says "421" and
  * is told as that, since some front ends say so for IMAP too.
@@ -44,7 +37,7 @@ is_other_protocol(struct imap *d, struct bytes line)
 		dialogue_end(&d->base, FINDING_REFUSED, STAGE_GREETING, GOODBYE_NONE);
 		return true;
 	}
-	end_other_protocol(d, other);
+	dialogue_end_other_protocol(&d->base, other);
 	return true;
 }
 
@@ -63,11 +56,7 @@ on_unreadable(struct imap *d, enum err err)
 	dialogue_keep_lines(&d->base, buf_bytes(&d->beside));
 	dialogue_keep_lines(&d->base, line);
 	if (err == ERR_LIMIT) {
-		finding_detail(&d->base.finding,
-			"more than %zu KiB in a line, or %zu in the session",
-			DIALOGUE_MOST_LINE_BYTES / 1024, DIALOGUE_MOST_READ_BYTES / 1024);
-		dialogue_end(
-			&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
+		dialogue_end_too_long(&d->base);
 		return;
 	}
 	finding_detail(&d->base.finding, "what came is no IMAP response");
@@ -222,11 +211,8 @@ imap_receive(struct dialogue *dialogue, struct bytes received)
 		enum err err;
 
 		if (dialogue->want == DIALOGUE_WANT_TLS) {
-			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954).
-			 */
 			if (received.len > 0)
-				dialogue_end(dialogue, FINDING_STARTTLS_INJECTED, STAGE_STARTTLS,
-					GOODBYE_NONE);
+				dialogue_end_injected(dialogue);
 			return;
 		}
 		err = imap_response_next(&d->reader, &received, &response);

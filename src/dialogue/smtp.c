@@ -109,13 +109,6 @@ end_broken(struct smtp *d, const struct smtp_reply *reply, const char *why)
 	end(d, FINDING_BROKEN);
 }
 
-static void
-end_other_protocol(struct smtp *d, const char *name)
-{
-	finding_detail(&d->base.finding, "%s", name);
-	dialogue_end(&d->base, FINDING_OTHER_PROTOCOL, STAGE_GREETING, GOODBYE_NONE);
-}
-
 /* A reply that is not what the command hoped for. */
 static void
 end_by_class(struct smtp *d, const struct smtp_reply *reply)
@@ -262,26 +255,6 @@ forget_keywords(struct smtp *d)
 	texts_done(&d->base.finding.capabilities);
 }
 
-/* All that the server lists, for the detail. */
-static void
-detail_offer(struct smtp *d)
-{
-	const struct texts *capabilities = &d->base.finding.capabilities;
-	struct buf list = { 0 };
-
-	for (size_t i = 0; i < capabilities->count; i++) {
-		struct bytes line = bytes_of(capabilities->items[i]);
-
-		if (!bytes_starts_nocase(line, BYTES("AUTH")))
-			continue;
-		buf_put(&list, list.len > 0 ? BYTES(" ") : BYTES_NONE);
-		buf_put(&list, bytes_trim(bytes_from(line, 5)));
-	}
-	if (buf_err(&list) == ERR_OK && list.len > 0)
-		finding_detail(&d->base.finding, "offered: %s", list.at);
-	buf_done(&list);
-}
-
 static void
 end_no_starttls(struct smtp *d)
 {
@@ -310,7 +283,7 @@ go_to_login(struct smtp *d)
 	} else if (!d->offer.is_any) {
 		end(d, FINDING_LOGIN_NOT_OFFERED);
 	} else if (sasl_pick(wanted, &d->offer, &mechanism) != ERR_OK) {
-		detail_offer(d);
+		dialogue_detail_offer(&d->base, BYTES("AUTH"));
 		end(d, FINDING_NO_MECHANISM);
 	} else {
 		d->base.finding.used = mechanism;
@@ -346,7 +319,7 @@ on_ehlo(struct smtp *d, const struct smtp_reply *reply)
 		read_keywords(d, reply);
 		after_hello(d);
 	} else if (is_ftp(d, reply)) {
-		end_other_protocol(d, "FTP");
+		dialogue_end_other_protocol(&d->base, "FTP");
 	} else if (reply->code == 500 || reply->code == 502) {
 		enter(d, SMTP_HELO); /* RFC 5321 3.2: the server is older than EHLO. Once. */
 	} else {
@@ -408,27 +381,6 @@ smtp_login(struct dialogue *dialogue)
 	enter(smtp_of(dialogue), SMTP_AUTH);
 }
 
-/* A line of the login: words of ours, then the response. */
-static void
-say_response(struct smtp *d, const char *words, struct bytes response, bool is_secret)
-{
-	struct buf line = { 0 };
-	struct buf shown = { 0 };
-
-	(void)buf_reserve(&line, strlen(words) + response.len);
-	buf_put_string(&line, words);
-	buf_put(&line, response);
-	buf_put_format(&shown, "%s<secret>", words);
-	if (buf_err(&line) != ERR_OK || buf_err(&shown) != ERR_OK)
-		d->base.is_failed = true;
-	else if (is_secret)
-		dialogue_say_secret(&d->base, buf_bytes(&line), buf_bytes(&shown));
-	else
-		dialogue_say(&d->base, buf_bytes(&line));
-	buf_done_wiped(&line);
-	buf_done(&shown);
-}
-
 /* The next response of the exchange; `words` where it goes with the command itself. */
 static void
 say_next(struct smtp *d, const char *words)
@@ -442,7 +394,7 @@ say_next(struct smtp *d, const char *words)
 			&d->base.finding, "user name and secret are too long for SMTP (RFC 4954)");
 		end(d, FINDING_SECRET_UNFIT);
 	} else if (err == ERR_OK) {
-		say_response(d, words, buf_bytes(&response), is_secret);
+		dialogue_say_response(&d->base, bytes_of(words), buf_bytes(&response), is_secret);
 	} else if (err != ERR_LIMIT) {
 		d->base.is_failed = true;
 	}
@@ -571,17 +523,13 @@ on_unreadable(struct smtp *d, enum err err)
 	keep_unfinished(d);
 	dialogue_heard(&d->base, lines);
 	if (err == ERR_LIMIT) {
-		finding_detail(&d->base.finding,
-			"more than %zu KiB in a line, or %zu in the session",
-			DIALOGUE_MOST_LINE_BYTES / 1024, DIALOGUE_MOST_READ_BYTES / 1024);
-		dialogue_end(
-			&d->base, FINDING_TOO_LONG, dialogue_reply_stage(&d->base), GOODBYE_NONE);
+		dialogue_end_too_long(&d->base);
 		return;
 	}
 	if (d->state == SMTP_GREETING)
 		other = dialogue_other_protocol(SIDE_SMTP, lines);
 	if (other) {
-		end_other_protocol(d, other);
+		dialogue_end_other_protocol(&d->base, other);
 		return;
 	}
 	finding_detail(&d->base.finding, "what came is no SMTP reply");
@@ -624,11 +572,8 @@ smtp_receive(struct dialogue *dialogue, struct bytes received)
 		enum err err;
 
 		if (dialogue->want == DIALOGUE_WANT_TLS) {
-			/* Came before TLS, so from anyone: not the server's words (CVE-2020-14954).
-			 */
 			if (received.len > 0)
-				dialogue_end(dialogue, FINDING_STARTTLS_INJECTED, STAGE_STARTTLS,
-					GOODBYE_NONE);
+				dialogue_end_injected(dialogue);
 			return;
 		}
 		err = smtp_reply_next(&d->reader, &received, &reply);
@@ -658,7 +603,7 @@ smtp_lost(struct dialogue *dialogue)
 	if (d->state == SMTP_GREETING && piece.len > 0)
 		other = dialogue_other_protocol(SIDE_SMTP, piece);
 	if (other)
-		end_other_protocol(d, other);
+		dialogue_end_other_protocol(&d->base, other);
 }
 
 static struct line_reader *

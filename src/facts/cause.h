@@ -1,5 +1,6 @@
 /*
- * cause.h: why a probe ended where it did, one word of a closed list (causes.def), with its marks. Layer: facts.
+ * cause.h: why a probe ended where it did, one word of a closed list (causes.def), with its marks.
+ * Layer: facts.
  */
 #ifndef FACTS_CAUSE_H
 #define FACTS_CAUSE_H
@@ -14,11 +15,11 @@ enum cause {
 #undef CAUSE
 
 enum cause_mark {
-	CAUSE_REFUSED = 1,    /* B */
-	CAUSE_WAIT = 2,	      /* W */
-	CAUSE_TRANSIENT = 4,  /* T */
-	CAUSE_UNJUDGED = 8,   /* N */
-	CAUSE_RESUME = 16,    /* cured outside, the secret stays */
+	CAUSE_REFUSED = 1,   /* B */
+	CAUSE_WAIT = 2,	     /* W */
+	CAUSE_TRANSIENT = 4, /* T */
+	CAUSE_UNJUDGED = 8,  /* N */
+	CAUSE_RESUME = 16,   /* cured outside, the secret stays */
 };
 
 struct cause_row {

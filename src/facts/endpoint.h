@@ -1,8 +1,9 @@
 /*
  * endpoint.h: what the settings say of one endpoint, as far as a probe needs it. Layer: facts.
  *
- * Made by config, never changed after that, and shared: endpoint_hold() and endpoint_free() count owners atomically,
- * so that a probe in flight keeps the settings it began with while a reload brings others (H4-12).
+ * Made by config, never changed after that, and shared: endpoint_hold() and endpoint_free() count
+ * owners atomically, so that a probe in flight keeps the settings it began with while a reload
+ * brings others (H4-12).
  */
 #ifndef FACTS_ENDPOINT_H
 #define FACTS_ENDPOINT_H
@@ -32,14 +33,16 @@ enum tls_version {
 struct secret_source {
 	enum secret_kind kind;
 	struct secret *value; /* SECRET_VALUE */
-	char *path;	      /* SECRET_FILE: a path; SECRET_CREDENTIAL: a name below $CREDENTIALS_DIRECTORY */
-	char **argv;	      /* SECRET_COMMAND: ends in NULL */
+	char *path;  /* SECRET_FILE: a path; SECRET_CREDENTIAL: a name below $CREDENTIALS_DIRECTORY
+		      */
+	char **argv; /* SECRET_COMMAND: ends in NULL */
 };
 
 struct endpoint {
 	int owners; /* atomic; by endpoint_hold() and endpoint_free() alone */
 	enum side side;
-	char *host;    /* A-label, lower case, no final dot; or an address literal (without brackets) */
+	char *host; /* A-label, lower case, no final dot; or an address literal (without brackets)
+		     */
 	bool is_address; /* host is a literal: no SNI (H1-25) */
 	uint16_t port;
 	enum security security;
@@ -57,8 +60,8 @@ struct endpoint {
 	int64_t stage_timeout_us;
 };
 
-/* One owner; port, security and strings unset, timeouts and tls_min as contract 3 has them. NULL where
- * the allocator said no. */
+/* One owner; port, security and strings unset, timeouts and tls_min as contract 3 has them. NULL
+ * where the allocator said no. */
 struct endpoint *endpoint_new(enum side side);
 struct endpoint *endpoint_hold(struct endpoint *endpoint);
 /* NULL is fine. */

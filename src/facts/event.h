@@ -1,8 +1,9 @@
 /*
- * event.h: what is told: one event, its JSON (contract 5, EVENT) and its line (contract 6). Layer: facts.
+ * event.h: what is told: one event, its JSON (contract 5, EVENT) and its line (contract 6). Layer:
+ * facts.
  *
- * Made in watch (or by the daemon for its own kinds), worded by diagnose/words.h, then rendered once into a
- * struct told: the two forms that everything later handles. Nothing is rendered twice.
+ * Made in watch (or by the daemon for its own kinds), worded by diagnose/words.h, then rendered
+ * once into a struct told: the two forms that everything later handles. Nothing is rendered twice.
  */
 #ifndef FACTS_EVENT_H
 #define FACTS_EVENT_H
@@ -99,9 +100,10 @@ struct told {
 	enum event_kind kind;
 	enum level level;
 	wall_t time;
-	char *line; /* logfmt, LINE_MOST_BYTES at most, no line end */
-	char *json; /* one line, no line end */
-	char *journal; /* the journal's native form: fields, ready to be sent (contract 6, sd-journal's protocol) */
+	char *line;    /* logfmt, LINE_MOST_BYTES at most, no line end */
+	char *json;    /* one line, no line end */
+	char *journal; /* the journal's native form: fields, ready to be sent (contract 6,
+			  sd-journal's protocol) */
 	size_t journal_len;
 };
 

@@ -28,15 +28,22 @@ finding_done(struct finding *finding)
 	*finding = (struct finding){ 0 };
 }
 
+/* NULL: no memory */
+static char *PRINTF_LIKE(1, 0) formatted(const char *format, va_list arguments)
+{
+	char *text;
+
+	return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
 void
 finding_detail(struct finding *finding, const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = formatted(format, arguments);
 	va_end(arguments);
 	/* Last, since the old detail may be one of the arguments. */
 	free(finding->detail);
@@ -47,11 +54,10 @@ void
 finding_note(struct finding *finding, const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = formatted(format, arguments);
 	va_end(arguments);
 	if (!text)
 		return;

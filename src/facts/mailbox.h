@@ -11,8 +11,8 @@
 
 /* Contract 1: 1 to 64 of A-Z a-z 0-9 . _ @ + -, not . or .., first a letter, a digit or _. */
 bool mailbox_name_is_valid(struct bytes name);
-/* "smtp ok, imap failing"; both ok, both unknown, both paused: that one word; one endpoint: "smtp ok".
- * A delivery test's ", delivery failing" is the caller's to add. */
+/* "smtp ok, imap failing"; both ok, both unknown, both paused: that one word; one endpoint: "smtp
+ * ok". A delivery test's ", delivery failing" is the caller's to add. */
 void mailbox_state_put(struct buf *out, const enum part parts[SIDE_COUNT]);
 /* As listed in counts and selectors: paused > failing > unknown > ok (contract 5). */
 enum part mailbox_state_class(const enum part parts[SIDE_COUNT]);

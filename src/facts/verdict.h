@@ -1,8 +1,8 @@
 /*
  * verdict.h: the result of one probe. Layer: facts.
  *
- * Made by probe on its loop, handed to the main loop whole, freed by verdict_free(). All text members
- * are the verdict's own; text from servers is as it came, escaped only where it is printed.
+ * Made by probe on its loop, handed to the main loop whole, freed by verdict_free(). All text
+ * members are the verdict's own; text from servers is as it came, escaped only where it is printed.
  */
 #ifndef FACTS_VERDICT_H
 #define FACTS_VERDICT_H
@@ -22,8 +22,9 @@ struct texts {
 };
 
 /*
- * Text from outside is kept as a string, a NUL inside as C0 80, so that nothing is cut there (H2-03,
- * H1-24); text_put() gives the bytes that came. In JSON that NUL is \u0000: read with JSON_ALLOW_NUL.
+ * Text from outside is kept as a string, a NUL inside as C0 80, so that nothing is cut there
+ * (H2-03, H1-24); text_put() gives the bytes that came. In JSON that NUL is \u0000: read with
+ * JSON_ALLOW_NUL.
  */
 /* A copy to keep (free()); NULL where the allocator said no. */
 char *text_keep(struct bytes text);
@@ -48,8 +49,8 @@ struct certificate {
 	uint8_t sha256[32]; /* of the whole certificate (DER) */
 };
 
-/* What was negotiated; has_tls false: the probe never had a finished handshake. A certificate may be there all the
- * same (a handshake that failed by it). */
+/* What was negotiated; has_tls false: the probe never had a finished handshake. A certificate may
+ * be there all the same (a handshake that failed by it). */
 struct tls_facts {
 	bool has_tls;
 	bool has_certificate;
@@ -64,7 +65,7 @@ enum login {
 	LOGIN_NOT_SENT, /* the secret never went out */
 	LOGIN_HELD,	/* watch said no: the probe ended before the login, all well so far */
 	LOGIN_ACCEPTED,
-	LOGIN_REFUSED, /* a cause with mark B at auth or secret */
+	LOGIN_REFUSED,	/* a cause with mark B at auth or secret */
 	LOGIN_UNJUDGED, /* sent, and answered by neither (lost, temporary) */
 	LOGIN_COUNT
 };
@@ -84,10 +85,10 @@ struct verdict {
 	enum login login;
 	struct fingerprint fingerprint; /* of the secret; meaningful from LOGIN_HELD on */
 	bool has_fingerprint;
-	int64_t wait_us; /* the server named a time to wait; 0: none */
-	char *detail;	 /* NULL: none */
+	int64_t wait_us;    /* the server named a time to wait; 0: none */
+	char *detail;	    /* NULL: none */
 	struct texts reply; /* the server's lines, without line ends, secrets masked */
-	char *address;	 /* connected to, "192.0.2.1"; NULL: never connected */
+	char *address;	    /* connected to, "192.0.2.1"; NULL: never connected */
 	enum family family;
 	int64_t times_us[STAGE_COUNT]; /* by stage; -1: never entered */
 	int64_t total_us;
@@ -111,15 +112,16 @@ void verdict_suggest(struct verdict *verdict, const char *setting, const char *v
 void verdict_note(struct verdict *verdict, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*
- * VERDICT of contract 5 as JSON. tls is there, its version and cipher null, where a handshake failed
- * by a certificate that we know.
- *   is_whole  with reply, capabilities, tls.cert; without them for /v1/status
- *   next      ready sentences (diagnose/words.h), may be NULL
+ * VERDICT of contract 5 as JSON. tls is there, its version and cipher null, where a handshake
+ * failed by a certificate that we know. is_whole  with reply, capabilities, tls.cert; without them
+ * for /v1/status next      ready sentences (diagnose/words.h), may be NULL
  */
-void verdict_put_json(struct buf *out, const struct verdict *verdict, bool is_whole, const struct texts *next);
-/* The same verdict from what verdict_put_json(…, true, …) wrote (the store keeps the verdict that began a state).
- * Without login, fingerprint: those are for the brake, when the probe ends. Members that are missing stay as in
- * verdict_new(), unknown ones are passed over. ERR_SYNTAX, ERR_MEMORY */
+void verdict_put_json(
+	struct buf *out, const struct verdict *verdict, bool is_whole, const struct texts *next);
+/* The same verdict from what verdict_put_json(…, true, …) wrote (the store keeps the verdict that
+ * began a state). Without login, fingerprint: those are for the brake, when the probe ends. Members
+ * that are missing stay as in verdict_new(), unknown ones are passed over. ERR_SYNTAX, ERR_MEMORY
+ */
 CHECKED enum err verdict_from_json(struct bytes json, struct verdict **out);
 
 #endif

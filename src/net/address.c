@@ -21,9 +21,8 @@ address_parse(const char *text, struct address *out)
 	struct address found;
 
 	memset(&found, 0, sizeof(found));
-	if (len == 0 || len >= sizeof(plain)) {
+	if (len == 0 || len >= sizeof(plain))
 		return ERR_SYNTAX;
-	}
 	memcpy(plain, text, len);
 	plain[len] = '\0';
 	if (!scope && inet_pton(AF_INET, plain, &found.is.ipv4.sin_addr) == 1) {
@@ -54,11 +53,10 @@ address_len(const struct address *address)
 void
 address_set_port(struct address *address, uint16_t port)
 {
-	if (address_family(address) == FAMILY_IPV6) {
+	if (address_family(address) == FAMILY_IPV6)
 		address->is.ipv6.sin6_port = htons(port);
-	} else {
+	else
 		address->is.ipv4.sin_port = htons(port);
-	}
 }
 
 void
@@ -84,13 +82,11 @@ address_put(struct buf *out, const struct address *address)
 bool
 address_equal(const struct address *a, const struct address *b)
 {
-	if (address_family(a) != address_family(b)) {
+	if (address_family(a) != address_family(b))
 		return false;
-	}
-	if (address_family(a) == FAMILY_IPV4) {
+	if (address_family(a) == FAMILY_IPV4)
 		return a->is.ipv4.sin_addr.s_addr == b->is.ipv4.sin_addr.s_addr &&
 		       a->is.ipv4.sin_port == b->is.ipv4.sin_port;
-	}
 	return memcmp(&a->is.ipv6.sin6_addr, &b->is.ipv6.sin6_addr, sizeof(struct in6_addr)) == 0 &&
 	       a->is.ipv6.sin6_port == b->is.ipv6.sin6_port;
 }
@@ -106,8 +102,7 @@ address_is_host(const struct address *address)
 		memcpy(four, &address->is.ipv4.sin_addr, sizeof(four));
 		return ipv4_is_host(four);
 	}
-	if (IN6_IS_ADDR_V4MAPPED(six)) {
+	if (IN6_IS_ADDR_V4MAPPED(six))
 		return ipv4_is_host(six->s6_addr + 12);
-	}
 	return !IN6_IS_ADDR_UNSPECIFIED(six) && !IN6_IS_ADDR_MULTICAST(six);
 }

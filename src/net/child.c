@@ -59,9 +59,8 @@ static void start_waiting(struct children *children);
 static void
 argv_free(char **argv)
 {
-	for (size_t i = 0; argv && argv[i]; i++) {
+	for (size_t i = 0; argv && argv[i]; i++)
 		free(argv[i]);
-	}
 	free(argv);
 }
 
@@ -71,9 +70,8 @@ argv_copy(char *const argv[])
 	size_t count = 0;
 	char **copy;
 
-	while (argv[count]) {
+	while (argv[count])
 		count++;
-	}
 	copy = calloc(count + 1, sizeof(*copy));
 	for (size_t i = 0; copy && i < count; i++) {
 		copy[i] = strdup(argv[i]);
@@ -101,11 +99,10 @@ child_free(struct child *child)
 	struct children *children = child->children;
 
 	*child->link = child->next;
-	if (child->next) {
+	if (child->next)
 		child->next->link = child->link;
-	} else {
+	else
 		children->end = child->link;
-	}
 	close_out(child);
 	if (child->pidfd != -1) {
 		event_del(&child->exit_event);
@@ -135,9 +132,8 @@ child_tell(struct child *child)
 	child_ended *ended = child->ended;
 
 	child->ended = NULL;
-	if (ended) {
+	if (ended)
 		ended(child->owner, &child->result);
-	}
 	buf_done_wiped(&child->text);
 }
 
@@ -147,9 +143,8 @@ take_line(struct child *child)
 	struct bytes text = buf_bytes(&child->text);
 	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
 
-	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r') {
+	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r')
 		line.len--;
-	}
 	child->result.outcome = CHILD_LINE;
 	child->result.line = line;
 }
@@ -164,9 +159,8 @@ read_out(struct child *child)
 	for (int i = 0; child->out != -1 && i < READS_A_TURN; i++) {
 		ssize_t got = read(child->out, bytes, sizeof(bytes));
 
-		if (got == -1 && (errno == EAGAIN || errno == EINTR)) {
+		if (got == -1 && (errno == EAGAIN || errno == EINTR))
 			break;
-		}
 		if (got <= 0) {
 			close_out(child);
 			break;
@@ -206,22 +200,19 @@ reap(struct child *child)
 	do {
 		pid = waitpid(child->pid, &status, WNOHANG);
 	} while (pid == -1 && errno == EINTR);
-	if (pid == 0) {
+	if (pid == 0)
 		return false;
-	}
 	child->pid = 0;
 	child->children->running--;
-	if (child->is_killed || pid == -1) {
+	if (child->is_killed || pid == -1)
 		return true; /* why is known, or (SIGCHLD ignored) cannot be */
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		child->result.outcome = CHILD_LINE;
-	} else if (WIFEXITED(status)) {
+	else if (WIFEXITED(status))
 		child->result =
 			(struct child_result){ CHILD_STATUS, WEXITSTATUS(status), BYTES_NONE };
-	} else {
+	else
 		child->result = (struct child_result){ CHILD_SIGNAL, WTERMSIG(status), BYTES_NONE };
-	}
 	return true;
 }
 
@@ -231,17 +222,14 @@ look_for_exit(struct child *child)
 	struct children *children = child->children;
 
 	if (!reap(child)) {
-		if (child->pidfd == -1) {
+		if (child->pidfd == -1)
 			event_add(&child->look, &(struct timeval){ 0, LOOK_MS * 1000 });
-		}
 		return;
 	}
-	if (child->result.outcome == CHILD_LINE && !child->is_killed) {
+	if (child->result.outcome == CHILD_LINE && !child->is_killed)
 		read_out(child); /* what it wrote last; a grandchild's later words do not count */
-	}
-	if (child->result.outcome == CHILD_LINE && !child->is_killed) {
+	if (child->result.outcome == CHILD_LINE && !child->is_killed)
 		take_line(child);
-	}
 	child_tell(child);
 	child_free(child);
 	start_waiting(children);
@@ -289,19 +277,16 @@ child_environment(void)
 	size_t kept = 0;
 	char **copy;
 
-	while (environ && environ[count]) {
+	while (environ && environ[count])
 		count++;
-	}
 	copy = calloc(count + 1, sizeof(*copy));
 	for (size_t i = 0; copy && i < count; i++) {
 		bool is_ours = false;
 
-		for (size_t k = 0; k < COUNT_OF(ours); k++) {
+		for (size_t k = 0; k < COUNT_OF(ours); k++)
 			is_ours = is_ours || bytes_starts(bytes_of(environ[i]), bytes_of(ours[k]));
-		}
-		if (!is_ours) {
+		if (!is_ours)
 			copy[kept++] = environ[i]; /* borrowed */
-		}
 	}
 	return copy;
 }
@@ -317,12 +302,10 @@ set_attributes(posix_spawnattr_t *attributes)
 	sigfillset(&all);
 	error = posix_spawnattr_setflags(
 		attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (error == 0) {
+	if (error == 0)
 		error = posix_spawnattr_setpgroup(attributes, 0);
-	}
-	if (error == 0) {
+	if (error == 0)
 		error = posix_spawnattr_setsigmask(attributes, &none);
-	}
 	return error != 0 ? error : posix_spawnattr_setsigdefault(attributes, &all);
 }
 
@@ -331,17 +314,14 @@ set_actions(posix_spawn_file_actions_t *actions, int out)
 {
 	int error = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
 
-	if (error == 0) {
+	if (error == 0)
 		error = posix_spawn_file_actions_addopen(
 			actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	}
-	if (error == 0) {
+	if (error == 0)
 		error = posix_spawn_file_actions_addopen(
 			actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	}
-	if (error == 0) {
+	if (error == 0)
 		error = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-	}
 	return error != 0 ? error : posix_spawn_file_actions_addchdir_np(actions, "/");
 }
 
@@ -361,13 +341,11 @@ spawn(char *const argv[], int out, pid_t *pid)
 	error = posix_spawn_file_actions_init(&actions);
 	if (error == 0) {
 		error = set_attributes(&attributes);
-		if (error == 0) {
+		if (error == 0)
 			error = set_actions(&actions, out);
-		}
-		if (error == 0) {
+		if (error == 0)
 			error = posix_spawnp(
 				pid, argv[0], &actions, &attributes, argv, environment);
-		}
 		posix_spawn_file_actions_destroy(&actions);
 	}
 	posix_spawnattr_destroy(&attributes);
@@ -379,9 +357,8 @@ spawn(char *const argv[], int out, pid_t *pid)
 static int
 open_pipe(int ends[2])
 {
-	if (pipe2(ends, O_CLOEXEC) != 0) {
+	if (pipe2(ends, O_CLOEXEC) != 0)
 		return errno;
-	}
 	for (int i = 0; i < 2; i++) {
 		if (ends[i] <= STDERR_FILENO) {
 			int moved = fcntl(ends[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -471,9 +448,8 @@ children_new(struct event_base *base, int64_t deadline_us, struct children **out
 {
 	struct children *children = calloc(1, sizeof(*children));
 
-	if (!children) {
+	if (!children)
 		return ERR_MEMORY;
-	}
 	children->base = base;
 	children->deadline_us = deadline_us;
 	children->end = &children->first;
@@ -484,18 +460,15 @@ children_new(struct event_base *base, int64_t deadline_us, struct children **out
 void
 children_free(struct children *children)
 {
-	if (!children) {
+	if (!children)
 		return;
-	}
-	for (struct child *child = children->first; child; child = child->next) {
+	for (struct child *child = children->first; child; child = child->next)
 		child_kill(child);
-	}
 	while (children->first) {
 		struct child *child = children->first;
 
-		for (int ms = 0; child->pid > 0 && ms < REAP_MS && !reap(child); ms++) {
+		for (int ms = 0; child->pid > 0 && ms < REAP_MS && !reap(child); ms++)
 			nanosleep(&(struct timespec){ 0, 1000 * 1000 }, NULL);
-		}
 		child_free(child);
 	}
 	free(children);
@@ -523,11 +496,10 @@ child_start(struct children *children, char *const argv[], child_ended *ended, v
 	*children->end = child;
 	children->end = &child->next;
 	*out = child;
-	if (!child->argv[0]) {
+	if (!child->argv[0])
 		fail_to_start(child, ENOENT);
-	} else {
+	else
 		start_waiting(children);
-	}
 	return ERR_OK;
 }
 

@@ -111,13 +111,11 @@ attempt_close(struct attempt *attempt)
 static void
 connecting_free(struct connecting *connecting)
 {
-	for (size_t i = 0; i < connecting->attempt_count; i++) {
+	for (size_t i = 0; i < connecting->attempt_count; i++)
 		attempt_close(&connecting->attempts[i]);
-	}
 	for (size_t i = 0; i < COUNT_OF(connecting->halves); i++) {
-		if (connecting->halves[i].query) {
+		if (connecting->halves[i].query)
 			resolve_cancel(connecting->halves[i].query);
-		}
 	}
 	event_del(&connecting->step);
 	free(connecting);
@@ -142,9 +140,8 @@ keep_detail(struct connect_result *result, struct buf *text)
 	size_t len =
 		text->len < sizeof(result->detail) - 1 ? text->len : sizeof(result->detail) - 1;
 
-	if (text->at) {
+	if (text->at)
 		memcpy(result->detail, text->at, len);
-	}
 	result->detail[len] = '\0';
 	buf_done(text);
 }
@@ -163,15 +160,13 @@ judge_names(const struct connecting *connecting, struct connect_result *result)
 	for (size_t i = 0; i < COUNT_OF(connecting->halves); i++) {
 		const struct half *half = &connecting->halves[i];
 
-		if (!half->is_asked) {
+		if (!half->is_asked)
 			continue;
-		}
 		is_forbidden = is_forbidden || half->is_forbidden;
 		is_named = is_named || half->outcome != RESOLVE_NO_NAME;
 		if (half->query || half->outcome == RESOLVE_FAILED ||
-			half->outcome == RESOLVE_LOCAL_LIMIT) {
+			half->outcome == RESOLVE_LOCAL_LIMIT)
 			worst = half;
-		}
 	}
 	if (is_forbidden) {
 		result->stage = STAGE_CONNECT;
@@ -209,9 +204,8 @@ judge_attempts(const struct connecting *connecting, struct connect_result *resul
 		const struct attempt *attempt = &connecting->attempts[i];
 		enum attempt_fault fault = attempt->fd != -1 ? FAULT_TIMEOUT : attempt->fault;
 
-		if (fault > worst) {
+		if (fault > worst)
 			worst = fault;
-		}
 		result->address = attempt->address;
 		result->has_address = true;
 	}
@@ -225,11 +219,10 @@ judge(const struct connecting *connecting, struct connect_result *result)
 {
 	memset(result, 0, sizeof(*result));
 	result->fd = -1;
-	if (connecting->attempt_count > 0) {
+	if (connecting->attempt_count > 0)
 		judge_attempts(connecting, result);
-	} else {
+	else
 		judge_names(connecting, result);
-	}
 }
 
 /* IPv4 works and IPv6 was tried in vain: worth a note, unless this host has no IPv6 at all. */
@@ -239,17 +232,15 @@ note_other_family(const struct connecting *connecting, const struct attempt *win
 {
 	struct buf text = { 0 };
 
-	if (address_family(&winner->address) != FAMILY_IPV4) {
+	if (address_family(&winner->address) != FAMILY_IPV4)
 		return;
-	}
 	for (size_t i = 0; i < connecting->attempt_count; i++) {
 		const struct attempt *attempt = &connecting->attempts[i];
 
 		if (address_family(&attempt->address) != FAMILY_IPV6 ||
 			attempt->error == ENETUNREACH || attempt->error == EAFNOSUPPORT ||
-			attempt->error == EADDRNOTAVAIL) {
+			attempt->error == EADDRNOTAVAIL)
 			continue;
-		}
 		buf_put_string(&text, "IPv6 fails: ");
 		address_put(&text, &attempt->address);
 		buf_put_string(&text, ": ");
@@ -257,10 +248,9 @@ note_other_family(const struct connecting *connecting, const struct attempt *win
 							: strerror(attempt->error));
 		break;
 	}
-	if (text.at) {
+	if (text.at)
 		memcpy(result->note, text.at,
 			text.len < sizeof(result->note) ? text.len : sizeof(result->note) - 1);
-	}
 	buf_done(&text);
 }
 
@@ -311,14 +301,12 @@ on_connected(evutil_socket_t fd, short what, void *owner)
 	socklen_t len = sizeof(attempt->error);
 
 	(void)what;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &attempt->error, &len) != 0) {
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &attempt->error, &len) != 0)
 		attempt->error = errno;
-	}
-	if (attempt->error == ECONNRESET) {
+	if (attempt->error == ECONNRESET)
 		attempt->error = 0; /* it stood, and was reset at once: lost, not refused (H3-18) */
-	} else if (attempt->error == 0 && is_connected_to_itself(fd)) {
+	else if (attempt->error == 0 && is_connected_to_itself(fd))
 		attempt->error = ECONNREFUSED;
-	}
 	if (attempt->error == 0) {
 		connecting_end(connecting, attempt);
 		return;
@@ -336,9 +324,8 @@ open_socket(enum family family)
 	int fd = socket(family == FAMILY_IPV6 ? AF_INET6 : AF_INET,
 		SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd == -1) {
+	if (fd == -1)
 		return -1;
-	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
 		rlim_t kept = limit.rlim_cur / 4 < DESCRIPTORS_KEPT_MOST ? limit.rlim_cur / 4
 									 : DESCRIPTORS_KEPT_MOST;
@@ -374,9 +361,8 @@ attempt_start(struct attempt *attempt)
 		&attempt->event, connecting->base, attempt->fd, EV_WRITE, on_connected, attempt);
 	if (done == 0 || errno == EINPROGRESS) {
 		/* A socket that stands already is writable, too: told on a later turn. */
-		if (event_add(&attempt->event, NULL) == 0) {
+		if (event_add(&attempt->event, NULL) == 0)
 			return true;
-		}
 		errno = ENOMEM;
 	}
 	attempt->error = errno;
@@ -392,18 +378,16 @@ take_address(struct connecting *connecting, struct address *out)
 {
 	size_t first = connecting->attempt_count % 2;
 
-	if (connecting->attempt_count == CONNECT_MOST_ADDRESSES) {
+	if (connecting->attempt_count == CONNECT_MOST_ADDRESSES)
 		return false;
-	}
 	for (size_t i = 0; i < 2; i++) {
 		struct half *half = &connecting->halves[(first + i) % 2];
 		struct half *other = &connecting->halves[(first + i + 1) % 2];
 		bool is_last = connecting->attempt_count == CONNECT_MOST_ADDRESSES - 1;
 
 		if (half->used == half->count ||
-			(is_last && other->used == 0 && (other->query || other->count > 0))) {
+			(is_last && other->used == 0 && (other->query || other->count > 0)))
 			continue;
-		}
 		*out = half->addresses[half->used++];
 		address_set_port(out, connecting->port);
 		return true;
@@ -415,9 +399,8 @@ static bool
 is_any_open(const struct connecting *connecting)
 {
 	for (size_t i = 0; i < connecting->attempt_count; i++) {
-		if (connecting->attempts[i].fd != -1) {
+		if (connecting->attempts[i].fd != -1)
 			return true;
-		}
 	}
 	return false;
 }
@@ -430,9 +413,8 @@ try_next(struct connecting *connecting)
 	static const struct timeval step = { 0, CONNECT_STEP_US };
 	struct address address;
 
-	if (connecting->is_delayed && !connecting->is_delay_over) {
+	if (connecting->is_delayed && !connecting->is_delay_over)
 		return;
-	}
 	while (take_address(connecting, &address)) {
 		struct attempt *attempt = &connecting->attempts[connecting->attempt_count++];
 
@@ -444,9 +426,8 @@ try_next(struct connecting *connecting)
 		}
 	}
 	if (!is_any_open(connecting) && !connecting->halves[0].query &&
-		!connecting->halves[1].query) {
+		!connecting->halves[1].query)
 		connecting_end(connecting, NULL);
-	}
 }
 
 static void
@@ -464,11 +445,10 @@ static void
 keep_addresses(struct half *half, const struct resolve_answer *answer)
 {
 	for (size_t i = 0; i < answer->count; i++) {
-		if (address_is_host(&answer->addresses[i])) {
+		if (address_is_host(&answer->addresses[i]))
 			half->addresses[half->count++] = answer->addresses[i];
-		} else {
+		else
 			half->is_forbidden = true;
-		}
 	}
 }
 
@@ -495,9 +475,8 @@ on_answered(void *owner, const struct resolve_answer *answer)
 		return;
 	}
 	connecting->is_delayed = false;
-	if (!is_any_open(connecting) || !event_pending(&connecting->step, EV_TIMEOUT, NULL)) {
+	if (!is_any_open(connecting) || !event_pending(&connecting->step, EV_TIMEOUT, NULL))
 		try_next(connecting);
-	}
 }
 
 static enum err
@@ -517,25 +496,21 @@ connect_start(struct event_base *base, struct resolver *resolver, const char *ho
 	struct connecting *connecting = calloc(1, sizeof(*connecting));
 	enum err err = ERR_OK;
 
-	if (!connecting) {
+	if (!connecting)
 		return ERR_MEMORY;
-	}
 	connecting->base = base;
 	connecting->calls = *calls;
 	connecting->owner = owner;
 	connecting->port = port;
 	connecting->halves[0].family = FAMILY_IPV6;
 	connecting->halves[1].family = FAMILY_IPV4;
-	for (size_t i = 0; i < CONNECT_MOST_ADDRESSES; i++) {
+	for (size_t i = 0; i < CONNECT_MOST_ADDRESSES; i++)
 		connecting->attempts[i].fd = -1;
-	}
 	evtimer_assign(&connecting->step, base, on_step, connecting);
-	if (family != FAMILY_IPV4) {
+	if (family != FAMILY_IPV4)
 		err = ask_half(connecting, resolver, host, FAMILY_IPV6);
-	}
-	if (err == ERR_OK && family != FAMILY_IPV6) {
+	if (err == ERR_OK && family != FAMILY_IPV6)
 		err = ask_half(connecting, resolver, host, FAMILY_IPV4);
-	}
 	if (err != ERR_OK) {
 		connecting_free(connecting);
 		return err;

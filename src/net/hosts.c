@@ -12,9 +12,8 @@
 static void
 clear(struct hosts *hosts)
 {
-	for (size_t i = 0; i < hosts->count; i++) {
+	for (size_t i = 0; i < hosts->count; i++)
 		free(hosts->lines[i].name);
-	}
 	free(hosts->lines);
 	hosts->lines = NULL;
 	hosts->count = 0;
@@ -46,21 +45,18 @@ add(struct hosts *hosts, size_t *room, struct bytes name, const struct address *
 		size_t more = *room == 0 ? 16 : 2 * *room;
 		struct host_line *lines = realloc(hosts->lines, more * sizeof(*lines));
 
-		if (!lines) {
+		if (!lines)
 			return false;
-		}
 		hosts->lines = lines;
 		*room = more;
 	}
 	line = &hosts->lines[hosts->count];
 	line->name = bytes_copy(name);
 	line->address = *address;
-	if (!line->name) {
+	if (!line->name)
 		return false;
-	}
-	for (char *at = line->name; *at; at++) {
+	for (char *at = line->name; *at; at++)
 		*at = byte_lower(*at);
-	}
 	hosts->count++;
 	return true;
 }
@@ -73,14 +69,12 @@ next_word(struct bytes *rest)
 	struct bytes word;
 
 	while (from < rest->len &&
-		(rest->at[from] == ' ' || rest->at[from] == '\t' || rest->at[from] == '\r')) {
+		(rest->at[from] == ' ' || rest->at[from] == '\t' || rest->at[from] == '\r'))
 		from++;
-	}
 	to = from;
 	while (to < rest->len && rest->at[to] != ' ' && rest->at[to] != '\t' &&
-		rest->at[to] != '\r') {
+		rest->at[to] != '\r')
 		to++;
-	}
 	word = (struct bytes){ rest->at + from, to - from };
 	*rest = bytes_from(*rest, to);
 	return word;
@@ -94,18 +88,15 @@ read_line(struct hosts *hosts, size_t *room, struct bytes line)
 	char text[INET6_ADDRSTRLEN + 16];
 	struct address address;
 
-	if (word.len == 0 || word.len >= sizeof(text)) {
+	if (word.len == 0 || word.len >= sizeof(text))
 		return;
-	}
 	memcpy(text, word.at, word.len);
 	text[word.len] = '\0';
-	if (address_parse(text, &address) != ERR_OK) {
+	if (address_parse(text, &address) != ERR_OK)
 		return;
-	}
 	while ((word = next_word(&rest)).len > 0) {
-		if (!add(hosts, room, word, &address)) {
+		if (!add(hosts, room, word, &address))
 			return;
-		}
 	}
 }
 
@@ -123,9 +114,8 @@ hosts_look(struct hosts *hosts, const char *path)
 	}
 	if (seen.st_mtim.tv_sec == hosts->seen.st_mtim.tv_sec &&
 		seen.st_mtim.tv_nsec == hosts->seen.st_mtim.tv_nsec &&
-		seen.st_ino == hosts->seen.st_ino && seen.st_size == hosts->seen.st_size) {
+		seen.st_ino == hosts->seen.st_ino && seen.st_size == hosts->seen.st_size)
 		return;
-	}
 	clear(hosts);
 	hosts->seen = seen;
 	if (file_read(path, HOSTS_MOST_BYTES, &text) == ERR_OK) {
@@ -137,9 +127,8 @@ hosts_look(struct hosts *hosts, const char *path)
 		}
 	}
 	buf_done(&text);
-	if (hosts->count > 0) {
+	if (hosts->count > 0)
 		qsort(hosts->lines, hosts->count, sizeof(*hosts->lines), by_name);
-	}
 }
 
 size_t
@@ -153,18 +142,16 @@ hosts_find(const struct hosts *hosts, const char *name, enum family family, stru
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(hosts->lines[middle].name, name) < 0) {
+		if (strcmp(hosts->lines[middle].name, name) < 0)
 			low = middle + 1;
-		} else {
+		else
 			high = middle;
-		}
 	}
 	*is_known = low < hosts->count && strcmp(hosts->lines[low].name, name) == 0;
 	for (; low < hosts->count && found < most && strcmp(hosts->lines[low].name, name) == 0;
 		low++) {
-		if (address_family(&hosts->lines[low].address) == family) {
+		if (address_family(&hosts->lines[low].address) == family)
 			out[found++] = hosts->lines[low].address;
-		}
 	}
 	return found;
 }

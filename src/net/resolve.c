@@ -91,11 +91,10 @@ arm_timer(struct channel *channel)
 {
 	struct timeval wait;
 
-	if (ares_timeout(channel->handle, NULL, &wait)) {
+	if (ares_timeout(channel->handle, NULL, &wait))
 		event_add(&channel->timer, &wait);
-	} else {
+	else
 		event_del(&channel->timer);
-	}
 }
 
 static void
@@ -131,13 +130,11 @@ on_socket_state(void *owner, ares_socket_t fd, int is_readable, int is_writable)
 			place = i;
 			break;
 		}
-		if (channel->sockets[i].fd == -1 && place == SOCKETS_MOST) {
+		if (channel->sockets[i].fd == -1 && place == SOCKETS_MOST)
 			place = i;
-		}
 	}
-	if (place == SOCKETS_MOST) {
+	if (place == SOCKETS_MOST)
 		return; /* c-ares' own timeout ends that query */
-	}
 	if (channel->sockets[place].fd == fd) {
 		event_del(&channel->sockets[place].event);
 		channel->sockets[place].fd = -1;
@@ -145,18 +142,16 @@ on_socket_state(void *owner, ares_socket_t fd, int is_readable, int is_writable)
 	if (what != 0) {
 		event_assign(&channel->sockets[place].event, channel->set->resolver->base, fd,
 			(short)(what | EV_PERSIST), on_socket, channel);
-		if (event_add(&channel->sockets[place].event, NULL) == 0) {
+		if (event_add(&channel->sockets[place].event, NULL) == 0)
 			channel->sockets[place].fd = fd;
-		}
 	}
 }
 
 static void
 channel_free(struct channel *channel)
 {
-	if (!channel) {
+	if (!channel)
 		return;
-	}
 	ares_destroy(
 		channel->handle); /* calls back what is open, and on_socket_state for each socket */
 	event_del(&channel->timer);
@@ -173,9 +168,8 @@ rotate_servers(ares_channel handle, size_t first, size_t *count)
 	enum err err = ERR_OK;
 
 	*count = 0;
-	if (ares_get_servers_ports(handle, &servers) != ARES_SUCCESS) {
+	if (ares_get_servers_ports(handle, &servers) != ARES_SUCCESS)
 		return ERR_MEMORY;
-	}
 	for (at = servers, last = NULL; at; at = at->next) {
 		last = at;
 		(*count)++;
@@ -184,9 +178,8 @@ rotate_servers(ares_channel handle, size_t first, size_t *count)
 		struct ares_addr_port_node *before = servers;
 		struct ares_addr_port_node *head;
 
-		for (size_t i = 1; i < first; i++) {
+		for (size_t i = 1; i < first; i++)
 			before = before->next;
-		}
 		head = before->next;
 		before->next = NULL;
 		last->next = servers;
@@ -212,13 +205,11 @@ channel_new(struct channel_set *set, const char *named, size_t first, size_t *co
 	};
 	int status;
 
-	if (!channel) {
+	if (!channel)
 		return ERR_MEMORY;
-	}
 	channel->set = set;
-	for (size_t i = 0; i < SOCKETS_MOST; i++) {
+	for (size_t i = 0; i < SOCKETS_MOST; i++)
 		channel->sockets[i].fd = -1;
-	}
 	status = ares_init_options(&channel->handle, &options,
 		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
 			ARES_OPT_LOOKUPS | ARES_OPT_NOROTATE);
@@ -242,9 +233,8 @@ channel_new(struct channel_set *set, const char *named, size_t first, size_t *co
 static void
 set_free(struct channel_set *set)
 {
-	for (size_t i = 0; i < SERVERS_MOST; i++) {
+	for (size_t i = 0; i < SERVERS_MOST; i++)
 		channel_free(set->orders[i]);
-	}
 	free(set);
 }
 
@@ -255,9 +245,8 @@ set_new(struct resolver *resolver, const char *named, struct channel_set **out)
 	size_t count = 0;
 	enum err err;
 
-	if (!set) {
+	if (!set)
 		return ERR_MEMORY;
-	}
 	set->resolver = resolver;
 	err = channel_new(set, named, 0, &count, &set->orders[0]);
 	if (err != ERR_OK) {
@@ -277,9 +266,8 @@ set_channel(struct channel_set *set, size_t *order)
 
 	*order %= set->order_count;
 	if (!set->orders[*order] && channel_new(set, set->resolver->named, *order, &count,
-					    &set->orders[*order]) != ERR_OK) {
+					    &set->orders[*order]) != ERR_OK)
 		*order = 0;
-	}
 	return set->orders[*order];
 }
 
@@ -327,17 +315,14 @@ look_at_files(struct resolver *resolver)
 	struct channel_set *fresh;
 	struct stat seen;
 
-	if (mono_since(now, resolver->looked) < LOOK_EVERY_US) {
+	if (mono_since(now, resolver->looked) < LOOK_EVERY_US)
 		return;
-	}
 	resolver->looked = now;
 	hosts_look(&resolver->hosts, HOSTS_FILE);
-	if (resolver->named) {
+	if (resolver->named)
 		return;
-	}
-	if (stat(RESOLV_CONF, &seen) != 0 || stat_is_same(&seen, &resolver->seen)) {
+	if (stat(RESOLV_CONF, &seen) != 0 || stat_is_same(&seen, &resolver->seen))
 		return; /* one that is missing for a moment is being replaced */
-	}
 	if (set_new(resolver, NULL, &fresh) == ERR_OK) {
 		resolver->seen = seen;
 		set_retire(resolver->now);
@@ -351,23 +336,20 @@ resolver_new(struct event_base *base, const char *resolvers, struct resolver **o
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 	enum err err = ERR_MEMORY;
 
-	if (!resolver) {
+	if (!resolver)
 		return ERR_MEMORY;
-	}
 	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) { /* counts its calls */
 		free(resolver);
 		return ERR_IO;
 	}
 	resolver->base = base;
 	event_assign(&resolver->sweep, base, -1, 0, on_sweep, resolver);
-	if (stat(RESOLV_CONF, &resolver->seen) != 0) {
+	if (stat(RESOLV_CONF, &resolver->seen) != 0)
 		memset(&resolver->seen, 0, sizeof(resolver->seen));
-	}
 	resolver->looked = mono_now();
 	hosts_look(&resolver->hosts, HOSTS_FILE);
-	if (!resolvers || (resolver->named = strdup(resolvers)) != NULL) {
+	if (!resolvers || (resolver->named = strdup(resolvers)) != NULL)
 		err = set_new(resolver, resolver->named, &resolver->now);
-	}
 	if (err != ERR_OK) {
 		hosts_done(&resolver->hosts);
 		free(resolver->named);
@@ -383,9 +365,8 @@ static void
 query_free(struct resolve_query *query)
 {
 	*query->link = query->next;
-	if (query->next) {
+	if (query->next)
 		query->next->link = query->link;
-	}
 	event_del(&query->told);
 	free(query->host);
 	free(query);
@@ -394,9 +375,8 @@ query_free(struct resolve_query *query)
 void
 resolver_free(struct resolver *resolver)
 {
-	if (!resolver) {
+	if (!resolver)
 		return;
-	}
 	resolver->is_ended = true;
 	set_free(resolver->now); /* what is open is answered by EDESTRUCTION: on_answer() */
 	while (resolver->old) {
@@ -405,9 +385,8 @@ resolver_free(struct resolver *resolver)
 		resolver->old = set->next;
 		set_free(set);
 	}
-	while (resolver->queries) {
+	while (resolver->queries)
 		query_free(resolver->queries);
-	}
 	event_del(&resolver->sweep);
 	hosts_done(&resolver->hosts);
 	free(resolver->named);
@@ -427,9 +406,8 @@ resolver_reconfigure(struct resolver *resolver, const char *resolvers)
 		resolver->looked = (mono_t){ mono_now().us - LOOK_EVERY_US };
 		return ERR_OK;
 	}
-	if (resolvers && (named = strdup(resolvers)) == NULL) {
+	if (resolvers && (named = strdup(resolvers)) == NULL)
 		return ERR_MEMORY;
-	}
 	err = set_new(resolver, named, &fresh);
 	if (err != ERR_OK) {
 		free(named);
@@ -492,9 +470,8 @@ take_addresses(struct resolve_answer *answer, const struct ares_addrinfo *info)
 		node && answer->count < RESOLVE_MOST_ADDRESSES; node = node->ai_next) {
 		struct address *address = &answer->addresses[answer->count];
 
-		if (node->ai_family != wanted || node->ai_addrlen > sizeof(address->is)) {
+		if (node->ai_family != wanted || node->ai_addrlen > sizeof(address->is))
 			continue;
-		}
 		memset(address, 0, sizeof(*address));
 		memcpy(&address->is, node->ai_addr, node->ai_addrlen);
 		answer->count++;
@@ -517,13 +494,11 @@ on_answer(void *owner, int status, int timeouts, struct ares_addrinfo *info)
 		info->name = NULL;
 		ares_freeaddrinfo(info);
 	}
-	if (query->resolver->is_ended) {
+	if (query->resolver->is_ended)
 		return; /* resolver_free() frees them all */
-	}
 	query->set->queries--;
-	if (query->set != query->resolver->now && query->set->queries == 0) {
+	if (query->set != query->resolver->now && query->set->queries == 0)
 		event_active(&query->resolver->sweep, EV_TIMEOUT, 0);
-	}
 	event_active(&query->told, EV_TIMEOUT, 0);
 }
 
@@ -554,15 +529,13 @@ learn_order(struct resolve_query *query)
 {
 	struct channel_set *set = query->set;
 
-	if (set != query->resolver->now || set->order_count < 2) {
+	if (set != query->resolver->now || set->order_count < 2)
 		return;
-	}
 	if (query->status == ARES_ETIMEOUT ||
-		mono_since(mono_now(), query->asked) >= TRY_MS * US_PER_MS) {
+		mono_since(mono_now(), query->asked) >= TRY_MS * US_PER_MS)
 		set->preferred = (query->order + 1) % set->order_count;
-	} else if (query->is_retry) {
+	else if (query->is_retry)
 		set->preferred = query->order;
-	}
 }
 
 static bool
@@ -595,14 +568,12 @@ on_told(evutil_socket_t fd, short what, void *owner)
 				query, set, query->set == set ? query->order + 1 : set->preferred);
 			return;
 		}
-		if (!may_be_asked_again(query->status)) {
+		if (!may_be_asked_again(query->status))
 			learn_order(query);
-		}
 	}
 	query->answer.outcome = outcome_of(query->status, &query->answer.why);
-	if (query->answer.outcome == RESOLVE_FOUND && query->answer.count == 0) {
+	if (query->answer.outcome == RESOLVE_FOUND && query->answer.count == 0)
 		query->answer.outcome = RESOLVE_NO_ADDRESS;
-	}
 	answer = query->answer;
 	query_free(query);
 	answered(asker, &answer);
@@ -622,9 +593,8 @@ is_known_here(struct resolve_query *query)
 		return true;
 	}
 	if (address_parse(query->host, &literal) == ERR_OK) {
-		if (address_family(&literal) == answer->family) {
+		if (address_family(&literal) == answer->family)
 			answer->addresses[answer->count++] = literal;
-		}
 		is_known = true;
 	} else {
 		look_at_files(query->resolver);
@@ -653,16 +623,14 @@ resolve_start(struct resolver *resolver, const char *host, enum family family,
 	event_assign(&query->told, resolver->base, -1, 0, on_told, query);
 	query->next = resolver->queries;
 	query->link = &resolver->queries;
-	if (query->next) {
+	if (query->next)
 		query->next->link = &query->next;
-	}
 	resolver->queries = query;
 	*out = query;
-	if (is_known_here(query)) {
+	if (is_known_here(query))
 		event_active(&query->told, EV_TIMEOUT, 0);
-	} else {
+	else
 		query_ask(query, resolver->now, resolver->now->preferred);
-	}
 	return ERR_OK;
 }
 
@@ -670,7 +638,6 @@ void
 resolve_cancel(struct resolve_query *query)
 {
 	query->answered = NULL;
-	if (!query->is_waiting) {
+	if (!query->is_waiting)
 		query_free(query);
-	}
 }

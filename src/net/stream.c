@@ -82,9 +82,8 @@ leave_call(struct stream *stream)
 static void
 close_socket(struct stream *stream)
 {
-	if (stream->fd == -1) {
+	if (stream->fd == -1)
 		return;
-	}
 	event_del(&stream->readable);
 	event_del(&stream->again);
 	event_del(&stream->writable);
@@ -145,9 +144,8 @@ write_some(struct stream *stream, struct bytes bytes, size_t *len)
 {
 	ssize_t put;
 
-	if (stream->tls) {
+	if (stream->tls)
 		return tls_write(stream->tls, bytes, len);
-	}
 	do {
 		put = send(stream->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
 	} while (put == -1 && errno == EINTR);
@@ -169,15 +167,13 @@ flush(struct stream *stream)
 		size_t len = 0;
 
 		err = write_some(stream, bytes_from(buf_bytes(&stream->out), stream->sent), &len);
-		if (err != ERR_OK) {
+		if (err != ERR_OK)
 			break;
-		}
 		stream->sent += len;
 	}
 	if (err == ERR_AGAIN) {
-		if (!stream->tls || tls_wants_write(stream->tls)) {
+		if (!stream->tls || tls_wants_write(stream->tls))
 			event_add(&stream->writable, NULL);
-		}
 		return ERR_AGAIN; /* else TLS waits for bytes first: on_readable() comes back here
 				   */
 	}
@@ -201,9 +197,8 @@ drain(struct stream *stream)
 			end_gone(stream);
 			return;
 		}
-		if (got == -1) {
+		if (got == -1)
 			return;
-		}
 		stream->drained_bytes += (size_t)got;
 		if (stream->drained_bytes > GOODBYE_MOST_BYTES) {
 			end_gone(stream); /* it goes on and on (H2-05, H2-34): no more of that */
@@ -220,13 +215,11 @@ say_goodbye(struct stream *stream)
 
 	if (err == ERR_OK && stream->tls) {
 		err = tls_goodbye(stream->tls);
-		if (err == ERR_AGAIN) {
+		if (err == ERR_AGAIN)
 			event_add(&stream->writable, NULL);
-		}
 	}
-	if (err == ERR_AGAIN) {
+	if (err == ERR_AGAIN)
 		return;
-	}
 	if (err != ERR_OK || shutdown(stream->fd, SHUT_WR) != 0) {
 		end_gone(stream);
 		return;
@@ -249,9 +242,8 @@ on_goodbye(evutil_socket_t fd, short what, void *owner)
 	}
 	stream->is_goodbye_begun = true;
 	event_add(&stream->goodbye, &(struct timeval){ STREAM_GOODBYE_US / US_PER_S, 0 });
-	if (stream->state == STREAM_GOODBYE) {
+	if (stream->state == STREAM_GOODBYE)
 		say_goodbye(stream);
-	}
 }
 
 /* ---- input ---- */
@@ -279,9 +271,8 @@ handshake(struct stream *stream)
 			read_again(stream);
 		}
 	} else if (err == ERR_AGAIN) {
-		if (tls_wants_write(stream->tls)) {
+		if (tls_wants_write(stream->tls))
 			event_add(&stream->writable, NULL);
-		}
 	} else {
 		end_tls_failed(stream);
 	}
@@ -293,9 +284,8 @@ read_some(struct stream *stream, char *at, size_t *len, int *error)
 	ssize_t got;
 
 	*error = 0;
-	if (stream->tls) {
+	if (stream->tls)
 		return tls_read(stream->tls, at, len);
-	}
 	do {
 		got = recv(stream->fd, at, *len, 0);
 	} while (got == -1 && errno == EINTR);
@@ -303,9 +293,8 @@ read_some(struct stream *stream, char *at, size_t *len, int *error)
 		*len = (size_t)got;
 		return ERR_OK;
 	}
-	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return ERR_AGAIN;
-	}
 	*error = got == -1 ? errno : 0;
 	return ERR_CLOSED;
 }
@@ -320,12 +309,10 @@ receive(struct stream *stream)
 		size_t len = sizeof(bytes);
 		enum err err = read_some(stream, bytes, &len, &error);
 
-		if (err == ERR_AGAIN) {
+		if (err == ERR_AGAIN)
 			return;
-		}
-		if (err == ERR_MORE) {
+		if (err == ERR_MORE)
 			continue;
-		}
 		if (err == ERR_CLOSED) {
 			end_lost(stream, stream->tls ? tls_error(stream->tls) : error);
 			return;
@@ -336,13 +323,11 @@ receive(struct stream *stream)
 		}
 		enter_call(stream);
 		stream->calls.received(stream->owner, (struct bytes){ bytes, len });
-		if (leave_call(stream) || stream->state != STREAM_OPEN || stream->is_paused) {
+		if (leave_call(stream) || stream->state != STREAM_OPEN || stream->is_paused)
 			return;
-		}
 	}
-	if (stream->tls) {
+	if (stream->tls)
 		read_again(stream); /* the rest may lie in OpenSSL's buffer */
-	}
 }
 
 static void
@@ -354,12 +339,10 @@ on_readable(evutil_socket_t fd, short what, void *owner)
 	(void)what;
 	switch (stream->state) {
 	case STREAM_OPEN:
-		if (stream->is_paused) {
+		if (stream->is_paused)
 			return;
-		}
-		if (stream->sent < stream->out.len && stream->tls) {
+		if (stream->sent < stream->out.len && stream->tls)
 			(void)flush(stream);
-		}
 		receive(stream);
 		break;
 	case STREAM_HANDSHAKE:
@@ -409,9 +392,8 @@ stream_new(struct event_base *base, int fd, const struct stream_calls *calls, vo
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
 
-	if (!stream) {
+	if (!stream)
 		return ERR_MEMORY;
-	}
 	stream->base = base;
 	stream->calls = *calls;
 	stream->owner = owner;
@@ -431,37 +413,32 @@ stream_new(struct event_base *base, int fd, const struct stream_calls *calls, vo
 void
 stream_free(struct stream *stream)
 {
-	if (!stream) {
+	if (!stream)
 		return;
-	}
 	if (stream->fd != -1 && stream->tls && !stream_is_stuck(stream) &&
 		tls_goodbye(stream->tls) != ERR_OK) {
 		/* The socket is full: closed all the same. */
 	}
 	stream->state = STREAM_OVER;
 	close_socket(stream);
-	if (stream->depth > 0) {
+	if (stream->depth > 0)
 		stream->is_freed = true;
-	} else {
+	else
 		stream_dispose(stream);
-	}
 }
 
 enum err
 stream_send(struct stream *stream, struct bytes bytes)
 {
-	if (stream->state == STREAM_OVER || bytes.len == 0) {
+	if (stream->state == STREAM_OVER || bytes.len == 0)
 		return ERR_OK; /* its end is told already, or will be */
-	}
 	/* A buffer that held a secret must not leave a copy behind: base/buf wipes when it grows.
 	 */
 	buf_put(&stream->out, bytes);
-	if (buf_err(&stream->out) != ERR_OK) {
+	if (buf_err(&stream->out) != ERR_OK)
 		return ERR_MEMORY;
-	}
-	if (stream->state == STREAM_OPEN) {
+	if (stream->state == STREAM_OPEN)
 		(void)flush(stream);
-	}
 	return ERR_OK;
 }
 
@@ -483,9 +460,8 @@ stream_start_tls(struct stream *stream, struct tls_library *library,
 		return ERR_CONFLICT;
 	}
 	err = tls_new(library, settings, stream->fd, &stream->tls, why);
-	if (err != ERR_OK) {
+	if (err != ERR_OK)
 		return err;
-	}
 	stream->state = STREAM_HANDSHAKE;
 	/* Our hello, on the next turn: a handshake that fails at once must not be told from here.
 	 */
@@ -504,9 +480,8 @@ stream_has_unread(const struct stream *stream)
 void
 stream_pause(struct stream *stream, bool is_paused)
 {
-	if (stream->state != STREAM_OPEN || stream->is_paused == is_paused) {
+	if (stream->state != STREAM_OPEN || stream->is_paused == is_paused)
 		return;
-	}
 	stream->is_paused = is_paused;
 	if (is_paused) {
 		event_del(&stream->readable);

@@ -104,11 +104,10 @@ bio_write(BIO *bio, const char *at, int len)
 		put = send(tls->fd, at, (size_t)len, MSG_NOSIGNAL);
 	} while (put == -1 && errno == EINTR);
 	if (put == -1) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			BIO_set_retry_write(bio);
-		} else {
+		else
 			tls->error = errno;
-		}
 	}
 	return (int)put;
 }
@@ -151,14 +150,12 @@ on_info(const SSL *ssl, int where, int value)
 {
 	struct tls *tls = SSL_get_app_data(ssl);
 
-	if (!(where & SSL_CB_ALERT) || !(where & SSL_CB_READ)) {
+	if (!(where & SSL_CB_ALERT) || !(where & SSL_CB_READ))
 		return; /* our own alerts say nothing about the peer */
-	}
-	if (value >> 8 == SSL3_AL_FATAL) {
+	if (value >> 8 == SSL3_AL_FATAL)
 		tls->alert = value & 0xff;
-	} else if ((value & 0xff) == SSL_AD_UNRECOGNIZED_NAME) {
+	else if ((value & 0xff) == SSL_AD_UNRECOGNIZED_NAME)
 		tls->is_name_unknown = true;
-	}
 }
 
 /* Notes every fault and goes on, so that all are known; verify_chain() fails by the notes. */
@@ -168,9 +165,8 @@ on_fault(int is_ok, X509_STORE_CTX *chain)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls *tls = SSL_get_app_data(ssl);
 
-	if (!is_ok) {
+	if (!is_ok)
 		certificate_faults_note(&tls->faults, chain);
-	}
 	return 1;
 }
 
@@ -183,20 +179,16 @@ verify_chain(X509_STORE_CTX *chain, void *owner)
 
 	(void)owner;
 	tls->leaf = X509_STORE_CTX_get0_cert(chain);
-	if (tls->leaf) {
+	if (tls->leaf)
 		X509_up_ref(tls->leaf);
-	}
 	/* A tls_min below 1.2 loosens the handshake, never what a certificate must be. */
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain), SECURITY_LEVEL);
 	X509_STORE_CTX_set_verify_cb(chain, on_fault);
 	is_good = X509_verify_cert(chain);
-	if (is_good == 1 && tls->faults.count == 0 &&
-		X509_STORE_CTX_get_error(chain) == X509_V_OK) {
+	if (is_good == 1 && tls->faults.count == 0 && X509_STORE_CTX_get_error(chain) == X509_V_OK)
 		return 1;
-	}
-	if (tls->faults.count == 0) {
+	if (tls->faults.count == 0)
 		certificate_faults_note(&tls->faults, chain);
-	}
 	X509_STORE_CTX_set_error(chain, tls->faults.items[0].error);
 	return 0;
 }
@@ -212,9 +204,8 @@ context_make(X509_STORE *store, enum tls_version least)
 	};
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
-	if (!context) {
+	if (!context)
 		return NULL;
-	}
 	SSL_CTX_set_security_level(
 		context, least < TLS_1_2 ? SECURITY_LEVEL_LEGACY : SECURITY_LEVEL);
 	SSL_CTX_set_min_proto_version(context, versions[least]);
@@ -251,9 +242,8 @@ drop_oldest(struct tls_library *library)
 {
 	struct context **link = &library->contexts;
 
-	for (size_t count = 0; *link && count < CONTEXTS_MOST; count++) {
+	for (size_t count = 0; *link && count < CONTEXTS_MOST; count++)
 		link = &(*link)->next;
-	}
 	while (*link) {
 		struct context *context = *link;
 
@@ -307,9 +297,8 @@ tls_library_new(struct tls_library **out)
 void
 tls_library_free(struct tls_library *library)
 {
-	if (!library) {
+	if (!library)
 		return;
-	}
 	while (library->contexts) {
 		struct context *context = library->contexts;
 
@@ -335,9 +324,8 @@ set_name(struct tls *tls)
 	if (address_parse(tls->name, &literal) == ERR_OK) {
 		char *scope = strchr(tls->name, '%');
 
-		if (scope) {
+		if (scope)
 			*scope = '\0';
-		}
 		return X509_VERIFY_PARAM_set1_ip_asc(param, tls->name) == 1 ? ERR_OK : ERR_INVALID;
 	}
 	return tls->name[0] != '\0' && SSL_set1_host(tls->ssl, tls->name) == 1 &&
@@ -375,23 +363,20 @@ tls_new(struct tls_library *library, const struct tls_settings *settings, int fd
 	enum err err = ERR_MEMORY;
 
 	fault_set(why, "out of memory");
-	if (!tls || (tls->name = strdup(settings->name)) == NULL) {
+	if (!tls || (tls->name = strdup(settings->name)) == NULL)
 		goto out;
-	}
 	tls->fd = fd;
 	tls->alert = -1;
 	tls->least = settings->least;
 	ERR_clear_error();
 	err = trust_store(settings->ca_file, &store, why);
-	if (err != ERR_OK) {
+	if (err != ERR_OK)
 		goto out;
-	}
 	context = context_of(library, store, settings->least);
 	X509_STORE_free(store);
 	err = context ? attach(library, tls, context) : ERR_MEMORY;
-	if (err == ERR_OK && (err = set_name(tls)) != ERR_OK) {
+	if (err == ERR_OK && (err = set_name(tls)) != ERR_OK)
 		fault_set(why, "tls_name cannot be used");
-	}
 out:
 	if (err != ERR_OK) {
 		tls_free(tls);
@@ -404,9 +389,8 @@ out:
 void
 tls_free(struct tls *tls)
 {
-	if (!tls) {
+	if (!tls)
 		return;
-	}
 	if (tls->ssl && tls->is_standing && !tls->is_failed) {
 		/* Without it the session would never be resumed. Not SSL_shutdown(): the descriptor
 		 * may be another's. */
@@ -440,9 +424,8 @@ judge_call(struct tls *tls, int result)
 		tls->is_failed = true;
 		tls->reason = ERR_peek_error();
 		ERR_clear_error();
-		if (tls->alert == -1 && (tls->is_eof || tls->error != 0)) {
+		if (tls->alert == -1 && (tls->is_eof || tls->error != 0))
 			return ERR_CLOSED;
-		}
 		return ERR_INVALID;
 	}
 }
@@ -500,9 +483,8 @@ tls_write(struct tls *tls, struct bytes bytes, size_t *len)
 
 	begin_call(tls);
 	result = SSL_write_ex(tls->ssl, bytes.at, bytes.len, len);
-	if (result == 1) {
+	if (result == 1)
 		return ERR_OK;
-	}
 	err = judge_call(tls, result);
 	return err == ERR_MORE ? ERR_AGAIN : err;
 }
@@ -524,9 +506,8 @@ tls_goodbye(struct tls *tls)
 {
 	int result;
 
-	if (!tls->is_standing || tls->is_failed || SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) {
+	if (!tls->is_standing || tls->is_failed || SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN)
 		return ERR_OK;
-	}
 	begin_call(tls);
 	result = SSL_shutdown(tls->ssl);
 	if (result < 0 && SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_WRITE) {
@@ -547,9 +528,8 @@ bytes_are_clear_text(struct bytes heard)
 {
 	const unsigned char *at = (const unsigned char *)heard.at;
 
-	if (heard.len == 0) {
+	if (heard.len == 0)
 		return false;
-	}
 	return at[0] < 20 || at[0] > 24 || (heard.len > 1 && at[1] != 3);
 }
 
@@ -571,9 +551,8 @@ version_heard(const struct tls *tls)
 {
 	const unsigned char *at = (const unsigned char *)tls->heard;
 
-	if (tls->heard_len >= 11 && at[0] == SSL3_RT_HANDSHAKE && at[5] == SSL3_MT_SERVER_HELLO) {
+	if (tls->heard_len >= 11 && at[0] == SSL3_RT_HANDSHAKE && at[5] == SSL3_MT_SERVER_HELLO)
 		return at[10];
-	}
 	return tls->heard_len >= 3 && at[0] == SSL3_RT_ALERT ? at[2] : -1;
 }
 
@@ -610,9 +589,8 @@ put_alert(struct buf *text, const struct tls *tls)
 {
 	buf_put_format(
 		text, "the server sent TLS alert %d (%s)", tls->alert, alert_name(tls->alert));
-	if (tls->alert == SSL_AD_UNRECOGNIZED_NAME) {
+	if (tls->alert == SSL_AD_UNRECOGNIZED_NAME)
 		buf_put_format(text, ": it serves no host of the name %s (SNI)", tls->name);
-	}
 }
 
 static void
@@ -625,9 +603,8 @@ judge_version(const struct tls *tls, struct buf *text, struct tls_failure *out)
 		buf_put_format(text,
 			"the server refuses %s and later (TLS alert 70, protocol version)",
 			version_name((int)tls->least + 1));
-		if (heard >= 0 && heard < (int)tls->least + 1) {
+		if (heard >= 0 && heard < (int)tls->least + 1)
 			buf_put_format(text, ", offered: %s", version_name(heard));
-		}
 	} else {
 		buf_put_format(text, "offered: %s, wanted: %s or later",
 			heard >= 0 ? version_name(heard) : "an older version",
@@ -640,9 +617,8 @@ first_line(struct bytes text)
 {
 	size_t end = 0;
 
-	while (end < text.len && end < 256 && text.at[end] != '\r' && text.at[end] != '\n') {
+	while (end < text.len && end < 256 && text.at[end] != '\r' && text.at[end] != '\n')
 		end++;
-	}
 	return bytes_first(text, end);
 }
 
@@ -700,13 +676,11 @@ hear_rest(struct tls *tls)
 {
 	ssize_t got;
 
-	if (!bytes_are_clear_text(tls_heard(tls)) || tls->heard_len == sizeof(tls->heard)) {
+	if (!bytes_are_clear_text(tls_heard(tls)) || tls->heard_len == sizeof(tls->heard))
 		return;
-	}
 	got = recv(tls->fd, tls->heard + tls->heard_len, sizeof(tls->heard) - tls->heard_len, 0);
-	if (got > 0) {
+	if (got > 0)
 		tls->heard_len += (size_t)got;
-	}
 }
 
 void
@@ -728,14 +702,12 @@ tls_failure(struct tls *tls, struct tls_failure *out)
 		hear_rest(tls);
 		judge_handshake(tls, &text, out);
 	}
-	if (tls->is_name_unknown && !tls->is_standing) {
+	if (tls->is_name_unknown && !tls->is_standing)
 		buf_put_string(&text,
 			"; the server warned that it does not know this name (SNI, TLS alert 112)");
-	}
 	len = text.len < sizeof(out->detail) ? text.len : sizeof(out->detail) - 1;
-	if (text.at) {
+	if (text.at)
 		memcpy(out->detail, text.at, len);
-	}
 	buf_done(&text);
 }
 
@@ -748,8 +720,7 @@ tls_facts(struct tls *tls, struct tls_facts *out)
 		snprintf(out->version, sizeof(out->version), "%s", SSL_get_version(tls->ssl));
 		snprintf(out->cipher, sizeof(out->cipher), "%s", SSL_get_cipher_name(tls->ssl));
 	}
-	if (tls->leaf && !out->has_certificate) {
+	if (tls->leaf && !out->has_certificate)
 		out->has_certificate = certificate_read(tls->leaf, &out->certificate) == ERR_OK;
-	}
 	ERR_clear_error();
 }

@@ -19,9 +19,8 @@
 void
 certificate_faults_done(struct certificate_faults *faults)
 {
-	for (size_t i = 0; i < faults->count; i++) {
+	for (size_t i = 0; i < faults->count; i++)
 		X509_free(faults->items[i].at);
-	}
 	memset(faults, 0, sizeof(*faults));
 }
 
@@ -32,21 +31,17 @@ certificate_faults_note(struct certificate_faults *faults, X509_STORE_CTX *chain
 	X509 *at = X509_STORE_CTX_get_current_cert(chain);
 	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(chain);
 
-	if (error == X509_V_OK) {
+	if (error == X509_V_OK)
 		error = X509_V_ERR_UNSPECIFIED;
-	}
 	faults->sent = sk_X509_num(sent);
 	for (size_t i = 0; i < faults->count; i++) {
-		if (faults->items[i].error == error) {
+		if (faults->items[i].error == error)
 			return;
-		}
 	}
-	if (faults->count == CERTIFICATE_MOST_FAULTS) {
+	if (faults->count == CERTIFICATE_MOST_FAULTS)
 		return;
-	}
-	if (at) {
+	if (at)
 		X509_up_ref(at);
-	}
 	faults->items[faults->count].error = error;
 	faults->items[faults->count].depth = X509_STORE_CTX_get_error_depth(chain);
 	faults->items[faults->count].at = at;
@@ -93,14 +88,12 @@ put_x509_name(struct buf *out, const X509_NAME *name)
 	char *at = NULL;
 	long len;
 
-	if (!bio) {
+	if (!bio)
 		return;
-	}
 	X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
 	len = BIO_get_mem_data(bio, &at);
-	if (len > 0) {
+	if (len > 0)
 		text = (struct bytes){ at, (size_t)len };
-	}
 	escape_put_cut(out, text, ESCAPE_TERMINAL, MOST_NAME_BYTES);
 	BIO_free(bio);
 }
@@ -110,9 +103,8 @@ time_of(const ASN1_TIME *time, wall_t *out)
 {
 	struct tm parts;
 
-	if (!time || ASN1_TIME_to_tm(time, &parts) != 1) {
+	if (!time || ASN1_TIME_to_tm(time, &parts) != 1)
 		return ERR_SYNTAX;
-	}
 	*out = (wall_t){ (int64_t)timegm(&parts) * US_PER_S };
 	return ERR_OK;
 }
@@ -122,9 +114,8 @@ put_time(struct buf *out, const ASN1_TIME *time)
 {
 	wall_t at;
 
-	if (time_of(time, &at) == ERR_OK) {
+	if (time_of(time, &at) == ERR_OK)
 		wall_put_s(out, at);
-	}
 }
 
 /* A name of subjectAltName as text; false for the kinds that are no names of hosts. */
@@ -165,11 +156,10 @@ read_names(X509 *leaf, struct texts *out, size_t *more)
 		struct buf text = { 0 };
 
 		if (put_general_name(&text, sk_GENERAL_NAME_value(names, i))) {
-			if (out->count == VERDICT_MOST_NAMES) {
+			if (out->count == VERDICT_MOST_NAMES)
 				(*more)++;
-			} else {
+			else
 				err = texts_add(out, buf_bytes(&text), VERDICT_MOST_NAMES);
-			}
 		}
 		buf_done(&text);
 	}
@@ -192,9 +182,8 @@ put_wrong_name(struct buf *out, X509 *leaf, const char *name)
 			buf_put_string(out, i > 0 ? ", " : "");
 			buf_put(out, bytes_first(bytes_of(names.items[i]), 64));
 		}
-		if (more > 0) {
+		if (more > 0)
 			buf_put_format(out, " and %zu more", more);
-		}
 	}
 	texts_done(&names);
 }
@@ -221,15 +210,14 @@ put_issuer(struct buf *out, X509 *certificate)
 static void
 put_no_issuer(struct buf *out, const struct certificate_faults *faults, X509 *at)
 {
-	if (faults->sent > 1) {
+	if (faults->sent > 1)
 		buf_put_string(out, "unknown authority");
-	} else if (at && has_aia(at)) {
+	else if (at && has_aia(at))
 		buf_put_string(
 			out, "missing intermediate: the server sends its own certificate alone");
-	} else {
+	else
 		buf_put_string(out,
 			"unknown authority, or missing intermediate: one certificate was sent");
-	}
 	put_issuer(out, at);
 }
 
@@ -266,15 +254,13 @@ put_fault(struct buf *out, const struct certificate_faults *faults, size_t index
 		buf_put_string(out, faults->items[index].depth > 0
 					    ? "an authority in the chain expired "
 					    : "expired ");
-		if (at) {
+		if (at)
 			put_time(out, X509_get0_notAfter(at));
-		}
 		return;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		buf_put_string(out, "valid from ");
-		if (at) {
+		if (at)
 			put_time(out, X509_get0_notBefore(at));
-		}
 		return;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 		put_self_signed(out, leaf);
@@ -294,15 +280,13 @@ put_fault(struct buf *out, const struct certificate_faults *faults, size_t index
 	case X509_V_ERR_EE_KEY_TOO_SMALL:
 	case X509_V_ERR_CA_KEY_TOO_SMALL:
 		buf_put_string(out, "weak key");
-		if (at) {
+		if (at)
 			buf_put_format(out, " (%d bits)", EVP_PKEY_get_bits(X509_get0_pubkey(at)));
-		}
 		return;
 	case X509_V_ERR_CA_MD_TOO_WEAK:
 		buf_put_string(out, "weak signature");
-		if (at) {
+		if (at)
 			buf_put_format(out, " (%s)", OBJ_nid2ln(X509_get_signature_nid(at)));
-		}
 		return;
 	default:
 		buf_put_string(out, X509_verify_cert_error_string(error));
@@ -329,12 +313,10 @@ certificate_faults_judge(
 		for (size_t i = 0; i < faults->count; i++) {
 			enum cause cause = cause_of(faults->items[i].error);
 
-			if (rank_of(cause) != rank || is_echo(faults, i)) {
+			if (rank_of(cause) != rank || is_echo(faults, i))
 				continue;
-			}
-			if (is_first) {
+			if (is_first)
 				first = cause;
-			}
 			buf_put_string(text, is_first ? "" : "; ");
 			is_first = false;
 			put_fault(text, faults, i, leaf, name);
@@ -358,14 +340,12 @@ certificate_read(X509 *leaf, struct certificate *out)
 	buf_put_string(&issuer, "");
 	if (X509_digest(leaf, EVP_sha256(), out->sha256, &len) == 1 &&
 		time_of(X509_get0_notBefore(leaf), &out->not_before) == ERR_OK &&
-		time_of(X509_get0_notAfter(leaf), &out->not_after) == ERR_OK) {
+		time_of(X509_get0_notAfter(leaf), &out->not_after) == ERR_OK)
 		err = read_names(leaf, &out->names, &out->names_more);
-	}
 	out->subject = buf_take(&subject);
 	out->issuer = buf_take(&issuer);
-	if (err == ERR_OK && (!out->subject || !out->issuer)) {
+	if (err == ERR_OK && (!out->subject || !out->issuer))
 		err = ERR_MEMORY;
-	}
 	if (err != ERR_OK) {
 		free(out->subject);
 		free(out->issuer);

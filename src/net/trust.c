@@ -39,16 +39,13 @@ system_bundle(void)
 	};
 	const char *named = secure_getenv(X509_get_default_cert_file_env());
 
-	if (named) {
+	if (named)
 		return named;
-	}
-	if (access(X509_get_default_cert_file(), R_OK) == 0) {
+	if (access(X509_get_default_cert_file(), R_OK) == 0)
 		return X509_get_default_cert_file();
-	}
 	for (size_t i = 0; i < COUNT_OF(places); i++) {
-		if (access(places[i], R_OK) == 0) {
+		if (access(places[i], R_OK) == 0)
 			return places[i];
-		}
 	}
 	return NULL;
 }
@@ -77,9 +74,8 @@ add_pem(X509_STORE *store, struct bytes pem)
 	size_t count = 0;
 	X509 *certificate;
 
-	if (!bio) {
+	if (!bio)
 		return 0;
-	}
 	while ((certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
 		count += X509_STORE_add_cert(store, certificate) == 1;
 		X509_free(certificate);
@@ -97,9 +93,8 @@ add_store(X509_STORE *store, X509_STORE *from)
 	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
 		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
 
-		if (certificate) {
+		if (certificate)
 			X509_STORE_add_cert(store, certificate);
-		}
 	}
 }
 
@@ -110,16 +105,14 @@ make_store(const char *ca_file, X509_STORE *base, X509_STORE **out, struct fault
 	struct buf pem = { 0 };
 	enum err err = ERR_OK;
 
-	if (!store) {
+	if (!store)
 		return ERR_MEMORY;
-	}
 	if (!ca_file) {
 		const char *bundle = system_bundle();
 
 		/* None at all: every certificate will be untrusted, and its detail says why. */
-		if (bundle && file_read(bundle, CA_FILE_MOST_BYTES, &pem) == ERR_OK) {
+		if (bundle && file_read(bundle, CA_FILE_MOST_BYTES, &pem) == ERR_OK)
 			add_pem(store, buf_bytes(&pem));
-		}
 	} else if ((err = file_read(ca_file, CA_FILE_MOST_BYTES, &pem)) != ERR_OK) {
 		fault_set(why, "ca_file %s cannot be read: %s", ca_file, err_name(err));
 	} else {
@@ -148,9 +141,8 @@ find_kept(const char *ca_file, const struct stat *seen, const struct stat *syste
 	for (struct trust **link = &stores; *link; link = &(*link)->next) {
 		struct trust *trust = *link;
 
-		if (!bytes_equal(bytes_of(trust->ca_file), bytes_of(ca_file))) {
+		if (!bytes_equal(bytes_of(trust->ca_file), bytes_of(ca_file)))
 			continue;
-		}
 		*link = trust->next;
 		if (is_same_file(&trust->seen, seen) &&
 			is_same_file(&trust->system_seen, system_seen)) {
@@ -169,9 +161,8 @@ drop_oldest(void)
 {
 	struct trust **link = &stores;
 
-	for (size_t count = 0; *link && count < STORES_MOST; count++) {
+	for (size_t count = 0; *link && count < STORES_MOST; count++)
 		link = &(*link)->next;
-	}
 	while (*link) {
 		struct trust *trust = *link;
 
@@ -188,9 +179,8 @@ find_or_make(const char *ca_file, X509_STORE *base, const struct stat *system_se
 	struct trust *trust;
 	enum err err;
 
-	if (ca_file && stat(ca_file, &seen) != 0) {
+	if (ca_file && stat(ca_file, &seen) != 0)
 		memset(&seen, 0, sizeof(seen)); /* make_store() says why */
-	}
 	trust = find_kept(ca_file, &seen, system_seen);
 	if (trust) {
 		*out = trust;
@@ -225,13 +215,11 @@ trust_store(const char *ca_file, X509_STORE **out, struct fault *why)
 
 	pthread_mutex_lock(&lock);
 	bundle = system_bundle();
-	if (!bundle || stat(bundle, &system_seen) != 0) {
+	if (!bundle || stat(bundle, &system_seen) != 0)
 		memset(&system_seen, 0, sizeof(system_seen));
-	}
 	err = find_or_make(NULL, NULL, &system_seen, &trust, why);
-	if (err == ERR_OK && ca_file) {
+	if (err == ERR_OK && ca_file)
 		err = find_or_make(ca_file, trust->store, &system_seen, &trust, why);
-	}
 	if (err == ERR_OK) {
 		X509_STORE_up_ref(trust->store);
 		*out = trust->store;

@@ -32,19 +32,16 @@ protocol_of(struct bytes heard)
 		{ { "RFB ", 4 }, "VNC" },
 	};
 
-	if (is_reply_code(heard)) {
+	if (is_reply_code(heard))
 		return bytes_contains_nocase(heard, BYTES("FTP")) &&
 				       !bytes_contains_nocase(heard, BYTES("SMTP"))
 			       ? "FTP"
 			       : "SMTP";
-	}
-	if (heard.len == 1 && heard.at[0] == '*') {
+	if (heard.len == 1 && heard.at[0] == '*')
 		return "IMAP";
-	}
 	for (size_t i = 0; i < COUNT_OF(greetings); i++) {
-		if (bytes_starts(heard, greetings[i].begins)) {
+		if (bytes_starts(heard, greetings[i].begins))
 			return greetings[i].protocol;
-		}
 	}
 	return NULL;
 }
@@ -54,13 +51,10 @@ clear_text_cause(enum side side, struct bytes heard, const char **protocol)
 {
 	const char *own = side == SIDE_SMTP ? "SMTP" : "IMAP";
 
-	while (heard.len > 0 &&
-		(heard.at[0] == '\r' || heard.at[0] == '\n' || heard.at[0] == ' ')) {
+	while (heard.len > 0 && (heard.at[0] == '\r' || heard.at[0] == '\n' || heard.at[0] == ' '))
 		heard = bytes_from(heard, 1);
-	}
 	*protocol = protocol_of(heard);
-	if (!*protocol) {
+	if (!*protocol)
 		return CAUSE_TLS_HANDSHAKE;
-	}
 	return strcmp(*protocol, own) == 0 ? CAUSE_TLS_MODE : CAUSE_WRONG_PROTOCOL;
 }

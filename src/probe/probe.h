@@ -1,9 +1,10 @@
 /*
- * probe.h: all probes of one loop. One probe is net + secret + dialogue + diagnose -> one verdict. Layer: probe.
+ * probe.h: all probes of one loop. One probe is net + secret + dialogue + diagnose -> one verdict.
+ * Layer: probe.
  *
- * Everything here belongs to one thread: the one that runs `base`. A probe is freed by probes.c alone, from one function,
- * on a later turn than the callback that ended it. Each ends by calls->ended, exactly once, never from inside
- * probes_start().
+ * Everything here belongs to one thread: the one that runs `base`. A probe is freed by probes.c
+ * alone, from one function, on a later turn than the callback that ended it. Each ends by
+ * calls->ended, exactly once, never from inside probes_start().
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -31,23 +32,28 @@ enum leave {
 struct probe_job {
 	struct endpoint *endpoint; /* held by the probe */
 	uint64_t token;		   /* the caller's own, given back with every call */
-	bool may_login;		   /* false: the brake is known to hold; end before the login without reading the secret
-				    * unless the secret changed: the fingerprint is asked all the same */
+	bool may_login; /* false: the brake is known to hold; end before the login without reading
+			 * the secret unless the secret changed: the fingerprint is asked all the
+			 * same */
 	bool is_traced;
 };
 
 struct probes_calls {
-	/* The dialogue is ready to log in with the secret of this fingerprint. Answer, now or later, by probes_leave(). */
-	void (*ask_login)(void *owner, uint64_t token, struct probe_ref ref, struct fingerprint fingerprint);
+	/* The dialogue is ready to log in with the secret of this fingerprint. Answer, now or
+	 * later, by probes_leave(). */
+	void (*ask_login)(
+		void *owner, uint64_t token, struct probe_ref ref, struct fingerprint fingerprint);
 	/* The server took the login; the probe goes on. Once at most. */
 	void (*login_accepted)(void *owner, uint64_t token);
-	/* The verdict is the callee's (verdict_free()). transcript is borrowed, empty unless is_traced. */
-	void (*ended)(void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
+	/* The verdict is the callee's (verdict_free()). transcript is borrowed, empty unless
+	 * is_traced. */
+	void (*ended)(
+		void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
 };
 
 struct probes_settings {
-	const char *helo_name;	 /* EHLO's argument; copied */
-	const char *resolvers;	 /* "127.0.0.1:5353,…" or NULL: the system's; copied */
+	const char *helo_name; /* EHLO's argument; copied */
+	const char *resolvers; /* "127.0.0.1:5353,…" or NULL: the system's; copied */
 	struct fingerprint_key fingerprint_key;
 };
 
@@ -60,13 +66,15 @@ void probes_free(struct probes *probes);
 void probes_start(struct probes *probes, const struct probe_job *job);
 /* Late answers are dropped. */
 void probes_leave(struct probes *probes, struct probe_ref ref, enum leave leave);
-/* Says goodbye in every probe that can and ends it (verdict void), within a second. For the daemon's end. */
+/* Says goodbye in every probe that can and ends it (verdict void), within a second. For the
+ * daemon's end. */
 void probes_goodbye(struct probes *probes);
 size_t probes_count(const struct probes *probes);
 /* New settings for probes that begin later (reload). ERR_MEMORY, ERR_IO: as it was */
 CHECKED enum err probes_reconfigure(struct probes *probes, const struct probes_settings *settings);
-/* Must be called when this loop may have been held up: probes whose deadline passed while the loop did not turn are
- * void (H7-03). probes.c measures it itself by a tick; this is for the shell's own knowledge (suspend). */
+/* Must be called when this loop may have been held up: probes whose deadline passed while the loop
+ * did not turn are void (H7-03). probes.c measures it itself by a tick; this is for the shell's own
+ * knowledge (suspend). */
 void probes_lost_time(struct probes *probes, int64_t lost_us);
 
 #endif

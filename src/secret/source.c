@@ -47,9 +47,8 @@ static void
 ask_free(struct secret_ask *ask)
 {
 	*ask->link = ask->next;
-	if (ask->next) {
+	if (ask->next)
 		ask->next->link = ask->link;
-	}
 	event_del(&ask->told);
 	secret_free(ask->answer.secret);
 	free(ask);
@@ -101,9 +100,8 @@ first_line(struct bytes text)
 {
 	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
 
-	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r') {
+	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r')
 		line.len--;
-	}
 	return line;
 }
 
@@ -138,15 +136,14 @@ ask_file(struct secret_ask *ask, const char *what, const char *path)
 	enum err err = file_read(path, SECRET_MOST_BYTES, &whole);
 	struct bytes line = first_line(buf_bytes(&whole));
 
-	if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
+	if (err == ERR_DESCRIPTORS || err == ERR_MEMORY)
 		fail(ask, CAUSE_LOCAL_LIMIT, "%s: %s", path, err_name(err));
-	} else if (err != ERR_OK) {
+	else if (err != ERR_OK)
 		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s %s: %s", what, path, why_unreadable(err));
-	} else if (secret_new(line, &ask->answer.secret) != ERR_OK) {
+	else if (secret_new(line, &ask->answer.secret) != ERR_OK)
 		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s %s: %s", what, path, unfit(line));
-	} else {
+	else
 		tell(ask);
-	}
 	buf_done_wiped(&whole);
 }
 
@@ -176,11 +173,10 @@ ask_credential(struct secret_ask *ask, const char *name)
 		return;
 	}
 	buf_put_format(&path, "%s/%s", directory, name);
-	if (buf_err(&path) == ERR_OK) {
+	if (buf_err(&path) == ERR_OK)
 		ask_file(ask, "credential", path.at);
-	} else {
+	else
 		fail(ask, CAUSE_LOCAL_LIMIT, "out of memory");
-	}
 	buf_done(&path);
 }
 
@@ -190,9 +186,8 @@ static bool
 is_asked_for(const struct command *command)
 {
 	for (const struct secret_ask *ask = command->sources->asks; ask; ask = ask->next) {
-		if (ask->command == command) {
+		if (ask->command == command)
 			return true;
-		}
 	}
 	return false;
 }
@@ -202,13 +197,11 @@ command_free(struct command *command)
 {
 	struct command **link = &command->sources->commands;
 
-	while (*link != command) {
+	while (*link != command)
 		link = &(*link)->next;
-	}
 	*link = command->next;
-	if (command->child) {
+	if (command->child)
 		child_cancel(command->child);
-	}
 	secret_free(command->kept);
 	buf_done(&command->key);
 	free(command);
@@ -217,9 +210,8 @@ command_free(struct command *command)
 static void
 put_key(struct buf *out, char *const argv[])
 {
-	for (size_t i = 0; argv[i]; i++) {
+	for (size_t i = 0; argv[i]; i++)
 		buf_put(out, (struct bytes){ argv[i], strlen(argv[i]) + 1 });
-	}
 }
 
 static struct command *
@@ -292,13 +284,11 @@ on_child_ended(void *owner, const struct child_result *result)
 	struct secret *secret = NULL;
 
 	command->child = NULL;
-	if (result->outcome == CHILD_LINE && secret_new(result->line, &secret) != ERR_OK) {
+	if (result->outcome == CHILD_LINE && secret_new(result->line, &secret) != ERR_OK)
 		secret = NULL;
-	}
 	for (struct secret_ask *ask = sources->asks; ask; ask = ask->next) {
-		if (ask->command != command) {
+		if (ask->command != command)
 			continue;
-		}
 		if (secret) {
 			ask->answer.secret = secret_hold(secret);
 			tell(ask);
@@ -313,9 +303,8 @@ on_child_ended(void *owner, const struct child_result *result)
 		return;
 	}
 	secret_free(secret);
-	if (!command->kept || command->generation != sources->generation) {
+	if (!command->kept || command->generation != sources->generation)
 		command_free(command);
-	}
 }
 
 static void
@@ -341,9 +330,8 @@ ask_command(struct secret_ask *ask, char *const argv[], bool is_fresh)
 			    &command->child) != ERR_OK) {
 			command->child = NULL;
 			fail(ask, CAUSE_LOCAL_LIMIT, "out of memory");
-			if (!command->kept) {
+			if (!command->kept)
 				command_free(command);
-			}
 			return;
 		}
 	}
@@ -357,9 +345,8 @@ secret_sources_new(struct event_base *base, struct children *children, struct se
 {
 	struct secret_sources *sources = calloc(1, sizeof(*sources));
 
-	if (!sources) {
+	if (!sources)
 		return ERR_MEMORY;
-	}
 	sources->base = base;
 	sources->children = children;
 	*out = sources;
@@ -369,15 +356,12 @@ secret_sources_new(struct event_base *base, struct children *children, struct se
 void
 secret_sources_free(struct secret_sources *sources)
 {
-	if (!sources) {
+	if (!sources)
 		return;
-	}
-	while (sources->asks) {
+	while (sources->asks)
 		ask_free(sources->asks);
-	}
-	while (sources->commands) {
+	while (sources->commands)
 		command_free(sources->commands);
-	}
 	free(sources);
 }
 
@@ -391,9 +375,8 @@ secret_sources_forget(struct secret_sources *sources)
 		next = command->next;
 		secret_free(command->kept);
 		command->kept = NULL;
-		if (!command->child && !is_asked_for(command)) {
+		if (!command->child && !is_asked_for(command))
 			command_free(command);
-		}
 	}
 }
 
@@ -403,9 +386,8 @@ secret_ask(struct secret_sources *sources, const struct secret_source *source, b
 {
 	struct secret_ask *ask = calloc(1, sizeof(*ask));
 
-	if (!ask) {
+	if (!ask)
 		return ERR_MEMORY;
-	}
 	ask->sources = sources;
 	ask->answered = answered;
 	ask->owner = owner;
@@ -413,9 +395,8 @@ secret_ask(struct secret_sources *sources, const struct secret_source *source, b
 	event_assign(&ask->told, sources->base, -1, 0, on_told, ask);
 	ask->next = sources->asks;
 	ask->link = &sources->asks;
-	if (ask->next) {
+	if (ask->next)
 		ask->next->link = &ask->next;
-	}
 	sources->asks = ask;
 	*out = ask;
 	switch (source->kind) {

@@ -120,7 +120,8 @@ account_sweep(struct watch *watch)
 			tell_brake_end(watch, account, "the mailbox was removed");
 			row_keep_account(watch, account);
 		}
-		if (account->endpoints || account->logins || !is_forgettable(watch, account))
+		if (account->endpoints || account->logins || account->probes > 0 ||
+			!is_forgettable(watch, account))
 			continue;
 		if (account->has_row)
 			row_forget(watch, ROW_ACCOUNT, account->key);

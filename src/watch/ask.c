@@ -208,6 +208,27 @@ request_get(struct watch *watch, uint64_t id)
 	return request;
 }
 
+/* H5-18: with the time of the next try, which is the daemon's own. */
+static enum err
+conflict_of_brake(const struct watch *watch, const struct mailbox *mailbox, struct fault *why)
+{
+	wall_t until = WALL_NONE;
+	struct buf time = { 0 };
+
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		const struct watched *endpoint = mailbox->sides[side];
+		wall_t own = endpoint && endpoint->account ? account_until(watch, endpoint->account) : WALL_NONE;
+
+		if (wall_is_set(own) && (!wall_is_set(until) || own.us < until.us))
+			until = own;
+	}
+	wall_put_s(&time, until);
+	fault_set(why, "logins of this mailbox are held until %s; resume allows one before",
+		time.at ? time.at : "?");
+	buf_done(&time);
+	return ERR_CONFLICT;
+}
+
 enum err
 watch_probe_now(struct watch *watch, mono_t now, wall_t wall, uint32_t index, uint64_t id,
 	struct fault *why)
@@ -228,7 +249,7 @@ watch_probe_now(struct watch *watch, mono_t now, wall_t wall, uint32_t index, ui
 		held += mailbox->sides[side] && account_holds(watch, mailbox->sides[side]);
 	}
 	if (held == sides)
-		return conflict(why, "logins of this mailbox are held; one is allowed by resume");
+		return conflict_of_brake(watch, mailbox, why);
 	request = request_get(watch, id);
 	if (!request)
 		return ERR_MEMORY;

@@ -207,7 +207,8 @@ give_up(struct watch *watch, struct plan *plans, size_t count, size_t joined)
 		plan_done(watch, &plans[i]);
 	free(plans);
 	HASH_ITER (hh, watch->accounts, account, next_account) {
-		if (!account->endpoints && !account->has_row && !account->logins)
+		if (!account->endpoints && !account->has_row && !account->logins &&
+			account->probes == 0)
 			account_free(watch, account);
 	}
 }

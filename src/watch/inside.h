@@ -93,6 +93,7 @@ struct account {
 		wall_t time;
 	} booked[SIDE_COUNT]; /* from the store, until watch_restored() */
 	size_t booked_count;
+	unsigned probes; /* in flight that point here, whatever became of their mailboxes */
 	bool has_row;
 };
 

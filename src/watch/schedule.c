@@ -250,6 +250,8 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	endpoint->last_probe = watch->wall;
 	probe->server->owners++;
 	probe->server->in_flight++;
+	if (probe->account)
+		probe->account->probes++;
 	watch->in_flight++;
 }
 

@@ -345,8 +345,10 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 		if (!mailbox_is_off(endpoint->mailbox))
 			schedule_first(watch, endpoint);
 	}
-	if (probe->account)
+	if (probe->account) {
+		probe->account->probes--;
 		account_settle(watch, probe->account);
+	}
 	server_turn(watch, probe->server);
 	server_drop(watch, probe->server);
 	verdict_free(verdict);

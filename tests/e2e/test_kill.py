@@ -25,15 +25,18 @@ def told_once(daemon, **members):
     Holds the stored events against the lines of all runs; gives the events. A line may come again
     after a kill, with its id: then it is the same line.
     """
+    def stored_and_told():
+        return ([event['id'] for event in daemon.events(**members)],
+                {line['id'] for line in daemon.alerts(**members)})
+
+    def are_same():
+        stored, told = stored_and_told()
+        return set(stored) == told
+    # What is shown is a moment ahead of what is stored, and that of what is told.
+    wait_until(are_same, 10, lambda: 'stored %s\ntold %s' % stored_and_told())
     stored = daemon.events(**members)
     ids = [event['id'] for event in stored]
     assert ids == sorted(set(ids)), 'ids that come twice, or out of order: %s' % ids
-
-    def at_the_sink():
-        return {line['id'] for line in daemon.alerts(**members)}
-    wait_until(lambda: at_the_sink() >= set(ids), 5, lambda: 'stored and never told: %s' % [
-        event for event in stored if event['id'] not in at_the_sink()])
-    assert at_the_sink() <= set(ids), 'told and not stored: %s' % (at_the_sink() - set(ids))
     lines = {}
     for line in daemon.alerts(**members):
         assert lines.setdefault(line['id'], line) == line, 'one id, two lines: %s' % line
@@ -102,16 +105,16 @@ def kill_loop(t):
     assert len(told_once(daemon, event='start')) == KILLS + 1
     assert len(told_once(daemon, event='brake')) == 1
     assert daemon.events(event='brake-end') == []
+    # Less than two where a kill came between a refusal and its row: it is supposed, not judged.
     of_wrong = daemon.events(event='state', mailbox=wrong)
-    assert 1 <= len(of_wrong) <= 2, of_wrong
-    assert of_wrong[-1]['state'] == 'smtp failing, imap failing', of_wrong
+    assert len(of_wrong) <= 2 and all('failing' in event['state'] for event in of_wrong), of_wrong
     told_once(daemon)
 
-    assert host.refused(wrong + '@test.example') <= 2, host.count()['logins'][wrong + '@test.example']
-    assert host.refused() == host.refused(wrong + '@test.example')
-    # Regular turns are 10 a second, first probes at most 20; all at once would be 100.
-    most = most_within(3, [login['time'] for login in host.logins])
-    assert most <= 75, '%d logins within 3 s' % most
+    assert host.refused() == host.refused(wrong + '@test.example') <= 2, [
+        login for login in host.logins if login['outcome'] == 'refused']
+    # Some 10 a second are regular turns, first probes 20 at most; all at once would be 100.
+    most = most_within(1, [login['time'] for login in host.logins])
+    assert most <= 60, '%d logins within a second' % most
 
 
 @test('H7-18: killed as soon as a login was refused, 20 times: never a third', deadline=180)
@@ -121,7 +124,7 @@ def kill_at_refusal(t):
     for _ in range(KILLS):
         seen = host.refused()
         daemon.spawn()
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 0.8
         while host.refused() == seen and time.monotonic() < end:
             time.sleep(0.0005)
         daemon.kill9()

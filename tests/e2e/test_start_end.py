@@ -142,7 +142,7 @@ def failed_starts(t):
     assert other.wait_exit() == 1, other.stderr()
 
 
-@test('H6-04 (state.db is a folder): it starts, watches, tells; one trouble, 503')
+@test('H6-04 (state.db cannot be written): it starts, watches, tells; one trouble, 503')
 def without_state(t):
     host = t.host('ann')
     daemon = t.daemon(host, [t.mailbox(host, 'ann')], start=False)

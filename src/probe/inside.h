@@ -1,0 +1,137 @@
+/*
+ * inside.h: what the files of this room share. Layer: probe. Others include probe.h.
+ *
+ *	probes.c     all probes of a loop: slots, begin, told and freed
+ *	probe.c      one probe in the order of its life, and its time
+ *	probe_end.c  its ends: verdict, doubt, goodbye
+ */
+#ifndef PROBE_INSIDE_H
+#define PROBE_INSIDE_H
+
+#include "probe/probe.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "dialogue/dialogue.h"
+#include "net/child.h"
+#include "net/connect.h"
+#include "net/stream.h"
+#include "secret/source.h"
+
+enum probe_state {
+	PROBE_NEW,
+	PROBE_CONNECTING, /* stages dns and connect */
+	PROBE_TLS,	  /* the handshake */
+	PROBE_TALKING,	  /* the dialogue wants bytes */
+	PROBE_SECRET,	  /* its source was asked */
+	PROBE_LEAVE,	  /* watch was asked */
+	PROBE_DOUBTING,	  /* refused: the command is asked again before that is believed */
+	PROBE_GOODBYE,
+	PROBE_ENDED,
+	PROBE_STATE_COUNT
+};
+
+struct probe {
+	struct probes *probes;
+	struct probe *next_ended;
+	struct probe_ref ref;
+	uint64_t token;
+	struct endpoint *endpoint;
+	bool is_traced;
+	enum probe_state state;
+
+	struct connecting *connecting;
+	struct stream *stream;
+	struct dialogue *dialogue;
+	struct secret_ask *ask;
+	struct secret *secret;
+	bool is_secret_kept; /* from a command's earlier run */
+	struct buf goodbye;  /* held back while in PROBE_DOUBTING */
+
+	struct event timer;
+	mono_t began;
+	mono_t ends; /* the whole probe's */
+	enum stage stage;
+	mono_t stage_began;
+	mono_t stage_ends;
+	int64_t lost_before_us;	   /* probes->lost_us as it began */
+	int64_t suspend_before_us; /* suspended_us() as it began */
+
+	struct verdict *verdict;
+};
+
+struct slot {
+	struct probe *probe;
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+struct probes {
+	struct event_base *base;
+	struct probes_calls calls;
+	void *owner;
+	char *helo_name;
+	struct fingerprint_key fingerprint_key;
+	struct resolver *resolver;
+	struct tls_library *tls;
+	struct children *children;
+	struct secret_sources *secrets;
+	struct slot *slots;
+	uint32_t slot_count;
+	uint32_t free_slot; /* slot_count: none */
+	size_t count;
+	struct probe *ended; /* waiting for on_reap(), oldest first */
+	struct probe **ended_end;
+	struct event reap;
+	struct event tick;
+	mono_t ticked;
+	int64_t lost_us; /* all that the loop was late, ever */
+};
+
+static inline struct timeval
+timeval_of(int64_t us)
+{
+	return us < 0 ? (struct timeval){ 0 } : (struct timeval){ us / US_PER_S, us % US_PER_S };
+}
+
+/* ---- probes.c */
+
+/* How much of this probe's time our side lost by late turns, the one under way included. */
+int64_t probes_lost_us(const struct probe *probe);
+/* How long this machine has slept since it booted. */
+int64_t probes_suspended_us(void);
+/* To be told and freed on a later turn. */
+void probes_reap(struct probe *probe);
+
+/* ---- probe.c */
+
+/* Begins by the name; all else follows from the loop. */
+void probe_start(struct probe *probe);
+void probe_on_timer(evutil_socket_t fd, short what, void *owner);
+/* The one place that assigns a state. */
+void probe_enter(struct probe *probe, enum probe_state state);
+void probe_arm_timer(struct probe *probe);
+void probe_close_stage(struct probe *probe, mono_t now);
+/* Does what the dialogue asks for, and no more: the next thing comes from the loop. */
+void probe_handle_step(struct probe *probe, const struct dialogue_step *step);
+
+/* ---- probe_end.c: each ends the probe, which stays until on_reap() */
+
+/* Everything is done. */
+void probe_end(struct probe *probe);
+/* The dialogue has come to its end: its finding becomes the verdict, then the goodbye. */
+void probe_end_dialogue(struct probe *probe, const struct dialogue_step *step);
+/* An end that is not the dialogue's own. */
+void probe_end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format,
+	...) PRINTF_LIKE(4, 5);
+/* An end of ours: no word about the server. */
+void probe_end_void(struct probe *probe, const char *why);
+/* In PROBE_DOUBTING: the command did not answer, so the refusal is believed. */
+void probe_end_doubt(struct probe *probe);
+/* Our own end: said goodbye where that can be, and void. */
+void probe_end_early(struct probe *probe);
+/* Lets go of everything that waits and of the connection. */
+void probe_close(struct probe *probe);
+
+#endif

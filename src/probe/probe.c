@@ -1,0 +1,467 @@
+/*
+ * probe.c: one probe in the order of its life: name -> connection -> (TLS) -> dialogue <-> secret,
+ * leave -> end (probe_end.c). Layer: probe.
+ *
+ * Each state waits for exactly one thing, and one timer (the stage's or the probe's end, whichever
+ * is nearer) bounds it. Not here: when to probe (watch/).
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "probe/inside.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "base/log.h"
+#include "diagnose/diagnose.h"
+#include "probe/clear_text.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
+
+static const char *const state_names[PROBE_STATE_COUNT] = {
+	[PROBE_NEW] = "new",
+	[PROBE_CONNECTING] = "connecting",
+	[PROBE_TLS] = "tls",
+	[PROBE_TALKING] = "talking",
+	[PROBE_SECRET] = "secret",
+	[PROBE_LEAVE] = "leave",
+	[PROBE_DOUBTING] = "doubting",
+	[PROBE_GOODBYE] = "goodbye",
+	[PROBE_ENDED] = "ended",
+};
+
+/* ---- state, stage, time ---- */
+
+void
+probe_enter(struct probe *probe, enum probe_state state)
+{
+	log_debug("probe %u.%u: %s -> %s", probe->ref.slot, probe->ref.generation,
+		state_names[probe->state], state_names[state]);
+	probe->state = state;
+}
+
+void
+probe_arm_timer(struct probe *probe)
+{
+	mono_t end =
+		mono_is_before(probe->stage_ends, probe->ends) ? probe->stage_ends : probe->ends;
+	struct timeval wait = timeval_of(mono_since(end, mono_now()));
+
+	event_add(&probe->timer, &wait);
+}
+
+void
+probe_close_stage(struct probe *probe, mono_t now)
+{
+	int64_t *time_us = &probe->verdict->times_us[probe->stage];
+
+	*time_us = (*time_us < 0 ? 0 : *time_us) + mono_since(now, probe->stage_began);
+}
+
+/* A stage's timer begins with the stage, never anew by bytes that come (H2-06, H3-22). */
+static void
+enter_stage(struct probe *probe, enum stage stage)
+{
+	mono_t now = mono_now();
+
+	if (stage == probe->stage)
+		return;
+	if (probe->stage != STAGE_CONFIG)
+		probe_close_stage(probe, now);
+	probe->stage = stage;
+	probe->stage_began = now;
+	probe->stage_ends = mono_add(now, probe->endpoint->stage_timeout_us);
+	probe_arm_timer(probe);
+}
+
+/* ---- the login ---- */
+
+static void
+end_no_memory(struct probe *probe)
+{
+	probe_end_cause(probe, probe->stage, CAUSE_LOCAL_LIMIT, "out of memory");
+}
+
+static void
+on_secret(void *owner, const struct secret_answer *answer)
+{
+	struct probe *probe = owner;
+	struct probes *probes = probe->probes;
+	struct verdict *verdict = probe->verdict;
+
+	probe->ask = NULL;
+	if (answer->cause != CAUSE_OK) {
+		probe_end_cause(probe, STAGE_SECRET, answer->cause, "%s", answer->detail);
+		return;
+	}
+	if (secret_fingerprint(answer->secret, &probes->fingerprint_key, &verdict->fingerprint) !=
+		ERR_OK) {
+		probe_end_cause(probe, STAGE_SECRET, CAUSE_LOCAL_LIMIT, "out of memory");
+		return;
+	}
+	verdict->has_fingerprint = true;
+	probe->secret = secret_hold(answer->secret);
+	probe->is_secret_kept = answer->is_kept;
+	probe_enter(probe, PROBE_LEAVE);
+	probes->calls.ask_login(probes->owner, probe->token, probe->ref, verdict->fingerprint);
+}
+
+/* The server may have gone meanwhile; reading stands still until the dialogue listens again. */
+static void
+ask_secret(struct probe *probe)
+{
+	probe_enter(probe, PROBE_SECRET);
+	enter_stage(probe, STAGE_SECRET);
+	stream_pause(probe->stream, true);
+	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, false, on_secret, probe,
+		    &probe->ask) != ERR_OK) {
+		probe->ask = NULL;
+		probe_end_cause(probe, STAGE_SECRET, CAUSE_LOCAL_LIMIT, "out of memory");
+	}
+}
+
+/* ---- the dialogue's steps ---- */
+
+static void
+start_tls(struct probe *probe)
+{
+	const struct endpoint *endpoint = probe->endpoint;
+	struct tls_settings settings = {
+		.name = endpoint->tls_name ? endpoint->tls_name : endpoint->host,
+		.ca_file = endpoint->ca_file,
+		.least = endpoint->tls_min,
+	};
+	struct fault why = { "" };
+	enum err err;
+
+	/* Came before our hello, so before TLS: from anyone (CVE-2011-0411). H1-01 */
+	if (endpoint->security == SECURITY_STARTTLS && stream_has_unread(probe->stream)) {
+		probe_end_cause(probe, STAGE_STARTTLS, CAUSE_STARTTLS_TAMPERED,
+			"bytes behind the reply to STARTTLS");
+		return;
+	}
+	probe_enter(probe, PROBE_TLS);
+	enter_stage(probe, STAGE_TLS);
+	err = stream_start_tls(probe->stream, probe->probes->tls, &settings, &why);
+	switch (err) {
+	case ERR_OK:
+		break;
+	case ERR_MEMORY:
+	case ERR_DESCRIPTORS:
+		probe_end_cause(probe, STAGE_TLS, CAUSE_LOCAL_LIMIT, "%s", why.text);
+		break;
+	case ERR_CONFLICT:
+		probe_end_cause(probe, STAGE_TLS, CAUSE_PROTOCOL_ERROR, "%s", why.text);
+		break;
+	default: /* the ca_file */
+		probe_end_cause(probe, STAGE_CONFIG, CAUSE_CONFIG_INVALID, "%s", why.text);
+		break;
+	}
+}
+
+/* Does what the dialogue asks for, and no more: the next thing comes from the loop. */
+void
+probe_handle_step(struct probe *probe, const struct dialogue_step *step)
+{
+	if (step->want == DIALOGUE_WANT_END) {
+		probe_end_dialogue(probe, step);
+		return;
+	}
+	if (stream_send(probe->stream, step->send) != ERR_OK) {
+		end_no_memory(probe);
+		return;
+	}
+	switch (step->want) {
+	case DIALOGUE_WANT_BYTES:
+		if (probe->stage == STAGE_AUTH && step->stage > STAGE_AUTH)
+			probe->probes->calls.login_accepted(probe->probes->owner, probe->token);
+		enter_stage(probe, step->stage);
+		if (probe->state != PROBE_TALKING)
+			probe_enter(probe, PROBE_TALKING);
+		stream_pause(probe->stream, false);
+		break;
+	case DIALOGUE_WANT_TLS:
+		start_tls(probe);
+		break;
+	case DIALOGUE_WANT_LOGIN:
+		ask_secret(probe);
+		break;
+	case DIALOGUE_WANT_END:
+	case DIALOGUE_WANT_COUNT:
+		break;
+	}
+}
+
+static void
+on_received(void *owner, struct bytes bytes)
+{
+	struct probe *probe = owner;
+	struct dialogue_step step = { 0 };
+
+	assert(probe->state == PROBE_TALKING);
+	dialogue_receive(probe->dialogue, bytes, &step);
+	probe_handle_step(probe, &step);
+}
+
+static void
+on_tls_started(void *owner)
+{
+	struct probe *probe = owner;
+	struct dialogue_step step = { 0 };
+
+	tls_facts(stream_tls(probe->stream), &probe->verdict->tls);
+	dialogue_tls_started(probe->dialogue, &step);
+	probe_handle_step(probe, &step);
+}
+
+static void
+on_lost(void *owner, int error)
+{
+	struct probe *probe = owner;
+	struct dialogue_step step = { 0 };
+
+	dialogue_closed(probe->dialogue, &step);
+	probe_end_dialogue(probe, &step);
+	if (error != 0 && probe->verdict->cause == CAUSE_CONNECTION_LOST && !probe->verdict->detail)
+		verdict_detail(probe->verdict, "%s", strerror(error));
+}
+
+/* Clear text where TLS was begun at once: which mode or protocol is it? After STARTTLS it is
+ * neither (H1-03). */
+static void
+end_clear_text(struct probe *probe, struct bytes heard, const char *detail)
+{
+	enum cause cause = CAUSE_TLS_HANDSHAKE;
+	const char *protocol = NULL;
+	char port[8];
+
+	if (probe->endpoint->security == SECURITY_TLS)
+		cause = clear_text_cause(probe->endpoint->side, heard, &protocol);
+	if (cause == CAUSE_TLS_MODE) {
+		snprintf(port, sizeof(port), "%u", (unsigned)probe->endpoint->port);
+		verdict_suggest(probe->verdict, "security", "starttls");
+		verdict_suggest(probe->verdict, "port", port);
+	}
+	probe_end_cause(probe, STAGE_TLS, cause, "%s%s%s", protocol ? protocol : "",
+		protocol ? ": " : "", detail);
+}
+
+static void
+on_tls_failed(void *owner, const struct tls_failure *why)
+{
+	struct probe *probe = owner;
+	struct dialogue_step step = { 0 };
+
+	switch (why->kind) {
+	case TLS_FAILURE_PLAIN:
+		end_clear_text(probe, tls_heard(stream_tls(probe->stream)), why->detail);
+		break;
+	case TLS_FAILURE_CERTIFICATE:
+	case TLS_FAILURE_HANDSHAKE:
+	case TLS_FAILURE_LATE:
+		probe_end_cause(probe, STAGE_TLS, why->cause, "%s", why->detail);
+		break;
+	case TLS_FAILURE_LOST:
+	case TLS_FAILURE_BROKEN:
+	case TLS_FAILURE_KIND_COUNT:
+		if (probe->state == PROBE_TLS) {
+			probe_end_cause(probe, STAGE_TLS, why->cause, "%s", why->detail);
+			break;
+		}
+		/* In the middle of the dialogue: what it heard so far is worth keeping. */
+		dialogue_closed(probe->dialogue, &step);
+		probe_end_dialogue(probe, &step);
+		if (probe->verdict->cause == CAUSE_CONNECTION_LOST) {
+			probe->verdict->cause = why->cause;
+			probe->verdict->is_transient = cause_has(why->cause, CAUSE_TRANSIENT);
+			verdict_detail(probe->verdict, "%s", why->detail);
+		}
+		break;
+	}
+}
+
+static void
+on_gone(void *owner)
+{
+	probe_end(owner);
+}
+
+/* ---- the connection ---- */
+
+static void
+keep_address(struct probe *probe, const struct address *address)
+{
+	struct buf text = { 0 };
+
+	address_put(&text, address);
+	free(probe->verdict->address);
+	probe->verdict->address = buf_take(&text);
+	probe->verdict->family = address_family(address);
+}
+
+static void
+start_dialogue(struct probe *probe)
+{
+	struct dialogue_settings settings = {
+		.endpoint = probe->endpoint,
+		.helo_name = bytes_of(probe->probes->helo_name),
+		.version = BYTES(PACKAGE_VERSION),
+		.is_traced = probe->is_traced,
+	};
+	struct dialogue_step step = { 0 };
+
+	if (dialogue_new(&settings, &probe->dialogue) != ERR_OK) {
+		probe->dialogue = NULL;
+		end_no_memory(probe);
+		return;
+	}
+	dialogue_start(probe->dialogue, &step);
+	probe_handle_step(probe, &step);
+}
+
+static void
+on_resolved(void *owner)
+{
+	enter_stage(owner, STAGE_CONNECT);
+}
+
+static void
+end_unconnected(struct probe *probe, const struct connect_result *result)
+{
+	probe_end_cause(probe, result->stage, result->cause, "%s", result->detail);
+}
+
+static void
+on_connect_ended(void *owner, const struct connect_result *result)
+{
+	static const struct stream_calls calls = {
+		.received = on_received,
+		.tls_started = on_tls_started,
+		.tls_failed = on_tls_failed,
+		.lost = on_lost,
+		.gone = on_gone,
+	};
+	struct probe *probe = owner;
+
+	probe->connecting = NULL;
+	if (result->cause != CAUSE_OK) {
+		end_unconnected(probe, result);
+		return;
+	}
+	keep_address(probe, &result->address);
+	if (result->note[0] != '\0')
+		verdict_note(probe->verdict, "%s", result->note);
+	if (stream_new(probe->probes->base, result->fd, &calls, probe, &probe->stream) != ERR_OK) {
+		probe->stream = NULL;
+		close(result->fd);
+		end_no_memory(probe);
+		return;
+	}
+	start_dialogue(probe);
+}
+
+void
+probe_start(struct probe *probe)
+{
+	static const struct connect_calls calls = { .resolved = on_resolved,
+		.ended = on_connect_ended };
+	const struct endpoint *endpoint = probe->endpoint;
+
+	probe_enter(probe, PROBE_CONNECTING);
+	enter_stage(probe, STAGE_DNS);
+	if (connect_start(probe->probes->base, probe->probes->resolver, endpoint->host,
+		    endpoint->port, endpoint->family, &calls, probe,
+		    &probe->connecting) != ERR_OK) {
+		probe->connecting = NULL;
+		probe_end_cause(probe, STAGE_DNS, CAUSE_LOCAL_LIMIT, "out of memory");
+	}
+}
+
+/* ---- out of time ---- */
+
+static const char *
+timeout_words(const struct probe *probe)
+{
+	return mono_is_before(probe->ends, probe->stage_ends) ? "the probe's time is over"
+							      : "the stage's time is over";
+}
+
+static void
+on_timeout_tls(struct probe *probe)
+{
+	struct bytes heard = tls_heard(stream_tls(probe->stream));
+	struct buf text = { 0 };
+
+	if (bytes_are_clear_text(heard)) {
+		buf_put_string(&text, "answered in clear, and went silent: ");
+		escape_put(&text, heard, ESCAPE_TERMINAL);
+		end_clear_text(probe, heard, buf_err(&text) == ERR_OK ? text.at : "");
+	} else {
+		probe_end_cause(probe, STAGE_TLS, CAUSE_REPLY_TIMEOUT, "%s: %s%s",
+			timeout_words(probe),
+			heard.len == 0 ? "no answer to our TLS hello"
+				       : "the TLS handshake did not come to its end",
+			probe->verdict->family == FAMILY_IPV6 ? " (over IPv6)" : "");
+	}
+	buf_done(&text);
+}
+
+static void
+on_timeout(struct probe *probe)
+{
+	struct dialogue_step step = { 0 };
+	struct connect_result result;
+	struct connecting *connecting = probe->connecting;
+
+	switch (probe->state) {
+	case PROBE_CONNECTING:
+		probe->connecting = NULL;
+		connect_give_up(connecting, &result);
+		end_unconnected(probe, &result);
+		break;
+	case PROBE_TLS:
+		on_timeout_tls(probe);
+		break;
+	case PROBE_TALKING:
+		dialogue_timeout(probe->dialogue, &step);
+		probe_end_dialogue(probe, &step);
+		break;
+	case PROBE_SECRET:
+		probe_end_cause(probe, STAGE_SECRET, CAUSE_SECRET_UNAVAILABLE,
+			"%s: the secret did not come", timeout_words(probe));
+		break;
+	case PROBE_LEAVE:
+		probe_end_void(probe, "no leave to log in came in time");
+		break;
+	case PROBE_DOUBTING:
+		probe_end_doubt(probe);
+		break;
+	case PROBE_NEW:
+	case PROBE_GOODBYE:
+	case PROBE_ENDED:
+	case PROBE_STATE_COUNT:
+		break;
+	}
+}
+
+/* libevent's clock stands still in suspend and rounds: mono_now() decides. */
+void
+probe_on_timer(evutil_socket_t fd, short what, void *owner)
+{
+	struct probe *probe = owner;
+	mono_t now = mono_now();
+
+	(void)fd;
+	(void)what;
+	if (mono_is_before(now, probe->stage_ends) && mono_is_before(now, probe->ends)) {
+		probe_arm_timer(probe);
+		return;
+	}
+	on_timeout(probe);
+}

@@ -1,0 +1,219 @@
+/*
+ * probe_end.c: how a probe ends: its verdict, the doubt about a refusal, the goodbye. Layer: probe.
+ *
+ * What our own loop or machine lost makes a verdict void. Not here: what a reply means (diagnose/).
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "probe/inside.h"
+
+#include <assert.h>
+
+#include "diagnose/diagnose.h"
+
+#ifndef RELEASE_EPOCH_S
+#define RELEASE_EPOCH_S 0
+#endif
+
+#define LOST_VOID_US US_PER_S /* H7-03: so much of our own in a probe makes its failure void */
+#define SUSPEND_LEAST_US (500 * US_PER_MS)
+
+/* Was so much of this probe's time lost by our side that its failure says nothing? */
+static bool
+is_lost_time(const struct probe *probe)
+{
+	return probes_lost_us(probe) >= LOST_VOID_US ||
+	       probes_suspended_us() - probe->suspend_before_us >= SUSPEND_LEAST_US;
+}
+
+static void
+cancel_ask(struct probe *probe)
+{
+	if (probe->ask)
+		secret_ask_cancel(probe->ask);
+	probe->ask = NULL;
+}
+
+void
+probe_close(struct probe *probe)
+{
+	event_del(&probe->timer);
+	if (probe->connecting) {
+		connect_cancel(probe->connecting);
+		probe->connecting = NULL;
+	}
+	cancel_ask(probe);
+	stream_free(probe->stream);
+	probe->stream = NULL;
+}
+
+/* Everything is done: told and freed on a later turn. */
+void
+probe_end(struct probe *probe)
+{
+	assert(probe->state != PROBE_ENDED);
+	probe_enter(probe, PROBE_ENDED);
+	probe_close(probe);
+	probes_reap(probe);
+}
+
+/* ---- the verdict, then the goodbye ---- */
+
+/* Closes the books: nothing after this moment is part of the verdict, the goodbye least of all. */
+static void
+close_verdict(struct probe *probe)
+{
+	struct verdict *verdict = probe->verdict;
+	mono_t now = mono_now();
+
+	if (probe->stage != STAGE_CONFIG)
+		probe_close_stage(probe, now);
+	probe->stage = STAGE_CONFIG;
+	verdict->total_us = mono_since(now, probe->began);
+	verdict->ended = wall_now();
+	if (probe->stream && stream_tls(probe->stream))
+		tls_facts(stream_tls(probe->stream), &verdict->tls);
+	if (!verdict->is_ok && verdict->is_transient && is_lost_time(probe))
+		verdict->is_void = true;
+	/* A clock from before this release is wrong: certificates are not judged by it (H7-04). */
+	if (verdict->cause == CAUSE_CERT_NOT_YET_VALID &&
+		verdict->ended.us / US_PER_S < RELEASE_EPOCH_S)
+		verdict->is_void = true;
+}
+
+static void
+say_goodbye(struct probe *probe, struct bytes bytes)
+{
+	event_del(&probe->timer); /* the goodbye has its own second */
+	if (!probe->stream) {
+		probe_end(probe);
+		return;
+	}
+	probe_enter(probe, PROBE_GOODBYE);
+	stream_goodbye(probe->stream, bytes);
+}
+
+/* The verdict stands without a finding. A dialogue that is under way is left with its goodbye all
+ * the same. */
+static void
+leave_dialogue(struct probe *probe)
+{
+	struct dialogue_step step = { 0 };
+
+	close_verdict(probe);
+	if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
+		probe->state == PROBE_LEAVE) {
+		dialogue_timeout(probe->dialogue, &step);
+		say_goodbye(probe, step.send);
+	} else {
+		probe_end(probe);
+	}
+}
+
+void
+probe_end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format, ...)
+{
+	char detail[1280];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(detail, sizeof(detail), format, arguments);
+	va_end(arguments);
+	diagnose_cause(probe->verdict, stage, cause);
+	if (detail[0] != '\0')
+		verdict_detail(probe->verdict, "%s", detail);
+	leave_dialogue(probe);
+}
+
+/* An end of ours: no word about the server. */
+void
+probe_end_void(struct probe *probe, const char *why)
+{
+	diagnose_cause(probe->verdict, probe->stage, CAUSE_LOCAL_LIMIT);
+	verdict_detail(probe->verdict, "%s", why);
+	probe->verdict->is_void = true;
+	leave_dialogue(probe);
+}
+
+/* ---- a refusal by a secret that a command printed earlier ---- */
+
+static void
+on_secret_again(void *owner, const struct secret_answer *answer)
+{
+	struct probe *probe = owner;
+
+	probe->ask = NULL;
+	if (answer->cause == CAUSE_OK && !secret_equal(answer->secret, probe->secret)) {
+		verdict_note(probe->verdict,
+			"the password command gives another secret by now: probed again");
+		probe->verdict->is_void = true;
+	}
+	say_goodbye(probe, buf_bytes(&probe->goodbye));
+}
+
+/* True where the refusal waits for the command (contract 3: "before a refusal is believed"). */
+static bool
+doubt(struct probe *probe, struct bytes goodbye)
+{
+	if (probe->verdict->login != LOGIN_REFUSED || !probe->is_secret_kept)
+		return false;
+	buf_put(&probe->goodbye, goodbye);
+	probe_enter(probe, PROBE_DOUBTING);
+	stream_pause(probe->stream, true);
+	probe->stage_ends = mono_add(mono_now(), CHILD_DEADLINE_US + US_PER_S);
+	probe->ends = probe->stage_ends;
+	probe_arm_timer(probe);
+	if (secret_ask(probe->probes->secrets, &probe->endpoint->secret, true, on_secret_again,
+		    probe, &probe->ask) != ERR_OK) {
+		probe->ask = NULL;
+		return false;
+	}
+	return true;
+}
+
+/* The command did not answer: the refusal is believed. */
+void
+probe_end_doubt(struct probe *probe)
+{
+	cancel_ask(probe);
+	say_goodbye(probe, buf_bytes(&probe->goodbye));
+}
+
+/* ---- the dialogue's end, and ours ---- */
+
+/* The dialogue has come to its end: its finding becomes the verdict, then the goodbye. */
+void
+probe_end_dialogue(struct probe *probe, const struct dialogue_step *step)
+{
+	struct finding finding = { 0 };
+
+	dialogue_take_finding(probe->dialogue, &finding);
+	diagnose_finding(probe->endpoint, &finding, probe->verdict);
+	finding_done(&finding);
+	close_verdict(probe);
+	if (!doubt(probe, step->send))
+		say_goodbye(probe, step->send);
+}
+
+/* Our own end: said goodbye where that can be, and no word about the server. */
+void
+probe_end_early(struct probe *probe)
+{
+	struct dialogue_step step = { 0 };
+
+	if (probe->state == PROBE_DOUBTING) {
+		probe->verdict->is_void = true;
+		probe_end_doubt(probe);
+	} else if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
+		   probe->state == PROBE_LEAVE) {
+		cancel_ask(probe);
+		probe->is_secret_kept = false;
+		dialogue_timeout(probe->dialogue, &step);
+		probe_end_dialogue(probe, &step);
+		probe->verdict->is_void = true;
+	} else {
+		probe_end_void(probe, "the daemon ends");
+	}
+}
