@@ -8,7 +8,8 @@
 
 /*
  * Puts the whole of a regular file into out; never waits on a FIFO or a device (opened
- * non-blocking, judged by fstat). most  bytes; a longer file is ERR_LIMIT (nothing is put)
+ * non-blocking, judged by fstat).
+ *   most  bytes; a longer file is ERR_LIMIT (nothing is put)
  * ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID (no regular file), ERR_IO, ERR_DESCRIPTORS, ERR_MEMORY
  */
 CHECKED enum err file_read(const char *path, size_t most, struct buf *out);

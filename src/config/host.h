@@ -9,7 +9,9 @@
 
 /*
  * Puts the A-label form, lower case, without a final dot; an address literal in its one form,
- * without brackets. why  what is wrong; what would be right ERR_INVALID, ERR_MEMORY. H4-26
+ * without brackets.
+ *   why  what is wrong; what would be right
+ * ERR_INVALID, ERR_MEMORY. H4-26
  */
 CHECKED enum err host_put(struct buf *out, struct bytes text, bool *is_address, struct fault *why);
 /* "a", "a:53", "[::1]:53" -> with its port. ERR_SYNTAX, ERR_MEMORY */

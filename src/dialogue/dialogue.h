@@ -1,19 +1,20 @@
 /*
  * dialogue.h: the two mail protocols as pure machines: bytes in, "what next" out. Layer: dialogue,
- *pure: no socket, no clock, no thread, no global; nonces come as arguments.
+ * pure: no socket, no clock, no thread, no global; nonces come as arguments.
  *
  * The owner (probe/, a test, a fuzzer) keeps the connection and the deadlines. It calls
- *dialogue_start() once, then does what each step asks for, until a step wants the end:
+ * dialogue_start() once, then does what each step asks for, until a step wants the end:
  *
  *	WANT_BYTES   send step.send, then hand what comes to dialogue_receive()
- *	WANT_TLS     send step.send, begin TLS, then dialogue_tls_started(); with security tls that
- *is the first step WANT_LOGIN   the login comes next: get the secret and watch's leave, then
- *dialogue_login() or dialogue_held() WANT_END     send step.send (the goodbye, may be empty),
- *close; take the finding
+ *	WANT_TLS     send step.send, begin TLS, then dialogue_tls_started(); with security tls
+ *	             that is the first step
+ *	WANT_LOGIN   the login comes next: get the secret and watch's leave, then
+ *	             dialogue_login() or dialogue_held()
+ *	WANT_END     send step.send (the goodbye, may be empty), close; take the finding
  *
  * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it
- *changes, never by bytes that come (H2-06). step.send is borrowed until the next call and is_secret
- *says that it must not be traced.
+ * changes, never by bytes that come (H2-06). step.send is borrowed until the next call, and
+ * is_secret says that it must not be traced.
  */
 #ifndef DIALOGUE_DIALOGUE_H
 #define DIALOGUE_DIALOGUE_H

@@ -53,10 +53,11 @@ struct imap_reader {
 
 /*
  * Reads the next response; any split of the bytes gives the same responses. Literals are counted
- * and dropped, never held, and never read as responses (H2-13, H2-16). rest  in: new bytes,
- * borrowed for this call; out: what lies behind the response out   written on ERR_OK alone; lives
- * in reader until the next call ERR_OK, ERR_MORE, ERR_SYNTAX (not IMAP: imap_response_broken() has
- * the line), ERR_LIMIT (contract 7), ERR_MEMORY. RFC 9051 7, 9
+ * and dropped, never held, and never read as responses (H2-13, H2-16).
+ *   rest  in: new bytes, borrowed for this call; out: what lies behind the response
+ *   out   written on ERR_OK alone; lives in reader until the next call
+ * ERR_OK, ERR_MORE, ERR_SYNTAX (not IMAP: imap_response_broken() has the line), ERR_LIMIT
+ * (contract 7), ERR_MEMORY. RFC 9051 7, 9
  */
 CHECKED enum err imap_response_next(
 	struct imap_reader *reader, struct bytes *rest, struct imap_response *out);

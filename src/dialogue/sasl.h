@@ -45,9 +45,10 @@ size_t sasl_plain_len(struct bytes username, const struct secret *secret);
 bool sasl_is_client_first(enum mechanism mechanism);
 /*
  * Puts the next response, in base64. Challenges of PLAIN and LOGIN say nothing, so they are not
- * asked for: LOGIN's are answered by position (H2-40). out        a buffer that is wiped
- * (buf_done_wiped) is_secret  whether the response holds the secret ERR_LIMIT: the server asks once
- * too often, say "*"; ERR_MEMORY
+ * asked for: LOGIN's are answered by position (H2-40).
+ *   out        a buffer that is wiped (buf_done_wiped)
+ *   is_secret  whether the response holds the secret
+ * ERR_LIMIT: the server asks once too often, say "*"; ERR_MEMORY
  */
 CHECKED enum err sasl_next(struct sasl *sasl, struct buf *out, bool *is_secret);
 

@@ -6,7 +6,7 @@
  *	Reply-code  = %x32-35 %x30-35 %x30-39
  *
  * Read wider: any second digit (571 is seen), and a first one of 1, so that "150 …" is a reply of a
- *wrong class and not noise.
+ * wrong class and not noise.
  */
 #include "dialogue/smtp_reply.h"
 

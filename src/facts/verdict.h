@@ -113,8 +113,9 @@ void verdict_note(struct verdict *verdict, const char *format, ...) PRINTF_LIKE(
 
 /*
  * VERDICT of contract 5 as JSON. tls is there, its version and cipher null, where a handshake
- * failed by a certificate that we know. is_whole  with reply, capabilities, tls.cert; without them
- * for /v1/status next      ready sentences (diagnose/words.h), may be NULL
+ * failed by a certificate that we know.
+ *   is_whole  with reply, capabilities, tls.cert; without them for /v1/status
+ *   next      ready sentences (diagnose/words.h), may be NULL
  */
 void verdict_put_json(
 	struct buf *out, const struct verdict *verdict, bool is_whole, const struct texts *next);

@@ -710,7 +710,7 @@ mailboxes = (
   { name = "support"; address = "support@example.com";
     smtp = { host = "smtp.example.com"; port = 70000; password = "x"; };
     imap = { hostname = "imap.example.com"; }; },
-  { name = "support"; address = "o@example.com"; imap = { host = "i.example.com"; auth = "none"; }; },
+  { name = "support"; address = "o@e.com"; imap = { host = "i.example.com"; auth = "none"; }; },
   { name = "bad name"; address = "nonsense"; imap = { host = "i.example.com"; auth = "none"; }; },
   { address = "x@example.com";
     imap = { host = "i.example.com"; password = "x";

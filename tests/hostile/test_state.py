@@ -1,0 +1,1035 @@
+#!/usr/bin/python3
+"""
+test_state.py: hostile.md 6, 7, 8 and 10 as far as one run of the real daemon shows them: disks,
+damaged files, kills, clocks, sinks, load; numbers and times scaled. Each title carries its case.
+Where root runs this there are tiny disks and sockets of journal and syslog of the test's own.
+Not here: kill -9 in a loop (tests/e2e/test_kill.py), virtual time (tests/simulate), the wrong
+password's cost (test_brake.py).
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
+from harness import SLOW, main, matches, parse_line, test, wait_until  # noqa: E402
+from shared import PROMPT, Frozen, paused, resident_bytes, threads  # noqa: E402
+
+ADDRESS = 'ann@test.example'
+
+
+def smtp_ann(t, host, name='ann', **more):
+    return dict(t.mailbox(host, 'ann', imap=None), name=name, **more)
+
+
+def database(daemon):
+    return os.path.join(daemon.state_dir, 'state.db')
+
+
+def sql(daemon, *statements):
+    """Statements on the state of a daemon that does not run; gives the last one's rows."""
+    with sqlite3.connect(database(daemon)) as db:
+        for statement in statements:
+            words = statement if isinstance(statement, tuple) else (statement, ())
+            rows = db.execute(*words).fetchall()
+    db.close()
+    return rows
+
+
+def failing(t, **more):
+    """A host whose SMTP is off, and a daemon that has told so: (host, daemon, the event)."""
+    host = t.host('ann')
+    host.off('smtp')
+    daemon = t.daemon(host, [smtp_ann(t, host)], **more)
+    return host, daemon, daemon.wait_event(event='state', state='smtp failing')
+
+
+def goes_on(host, daemon, times=2):
+    """It still probes."""
+    for _ in range(times):
+        before = host.connections('smtp')
+        wait_until(lambda: host.connections('smtp') > before, 25, why=daemon.tell)
+
+
+# --- 6: the disk ----------------------------------------------------------------------------------
+
+@test('H6-01 (a disk of 3 M, full for seconds): told, probed and healthz 503 meanwhile; then well')
+def h6_01(t):
+    if os.geteuid() != 0:
+        t.skip('needs root, for a disk of its own')
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m,mode=0700', 'none',
+                       daemon.state_dir]).returncode != 0:
+        t.skip('mount is not allowed here')
+    try:
+        daemon.start()
+        daemon.wait_state('ann', 'smtp ok')
+        filler = os.path.join(daemon.state_dir, 'filler')
+        with open(filler, 'wb', buffering=0) as out:
+            try:
+                while True:
+                    out.write(b'x' * 4096)
+            except OSError:
+                pass
+        host.off('smtp')
+        # The reserve makes room for a first while; then nothing is left.
+        def fills():
+            with open(filler, 'ab', buffering=0) as out:
+                try:
+                    while True:
+                        out.write(b'x' * 4096)
+                except OSError:
+                    pass
+            daemon.post('/v1/test-alert')
+            return daemon.alerts(event='trouble', kind='state')
+        wait_until(fills, 20, why=daemon.tell)
+        began = time.monotonic()
+        assert daemon.wait_alert(event='state', state='smtp failing')
+        answer = daemon.get('/healthz')
+        assert answer.status == 503 and b'state' in answer.body, answer
+        host.on('smtp')
+        daemon.wait_alert(event='state', state='smtp ok')
+        goes_on(host, daemon, 1)
+        assert time.monotonic() - began < 30 * SLOW
+        assert daemon.get('/healthz').status == 503
+        os.unlink(filler)
+        daemon.wait_alert(event='trouble-end', kind='state')
+        wait_until(lambda: daemon.get('/healthz').status == 200, 10)
+        told = {line['id'] for line in daemon.alerts()}
+        daemon.kill9()
+        daemon.start()
+        daemon.wait_state('ann', 'smtp ok')
+        states = daemon.events(event='state')
+        assert [event['state'] for event in states] == ['smtp failing', 'smtp ok'], states
+        assert {event['id'] for event in states} <= told
+        assert len({line['id'] for line in daemon.alerts(event='state')}) == 2
+        assert daemon.term() == 0
+    finally:
+        subprocess.run(['umount', '-l', daemon.state_dir])
+
+
+@test('H6-04: a state directory that may not be written at start: watches, tells, trouble, 503')
+def h6_04(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False).be_nobody()
+    os.chmod(daemon.state_dir, 0o555)
+    if os.geteuid() == 0:
+        os.chown(daemon.state_dir, 0, 0)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    trouble = daemon.wait_alert(event='trouble', kind='state')
+    assert daemon.state_dir in trouble['detail'] or 'state' in trouble['detail'], trouble
+    answer = daemon.get('/healthz')
+    assert answer.status == 503 and b'state' in answer.body, answer
+    host.off('smtp')
+    event = daemon.wait_alert(event='state', state='smtp failing')
+    host.on('smtp')
+    assert daemon.wait_alert(event='state', state='smtp ok')['incident'] == event['incident']
+    os.chmod(daemon.state_dir, 0o755)
+
+
+def damage(path, how):
+    """Each way of H6-05; gives whether state.db is to be set aside."""
+    size = os.path.getsize(path)
+    wal = path + '-wal'
+    if how == 'empty':
+        os.truncate(path, 0)
+    elif how == 'random':
+        with open(path, 'wb') as out:
+            out.write(os.urandom(100))
+    elif how == 'half':
+        os.truncate(path, size // 2)
+    elif how in ('zeroed', 'zeroed-first'):
+        with open(path, 'r+b') as out:
+            out.seek(0 if how == 'zeroed-first' else 4096)
+            out.write(b'\0' * 4096)
+    elif how == 'wal-cut':
+        assert os.path.getsize(wal) > 4200
+        os.truncate(wal, os.path.getsize(wal) - 2000)
+    elif how == 'wal-other':
+        other = path + '.other'
+        db = sqlite3.connect(other)
+        db.executescript('PRAGMA journal_mode = WAL; CREATE TABLE x(a); '
+                         'INSERT INTO x VALUES(hex(randomblob(20000)));')
+        shutil.copy(other + '-wal', wal)
+        db.close()
+        for name in glob.glob(other + '*'):
+            os.unlink(name)
+    elif how == 'shm':
+        with open(path + '-shm', 'wb') as out:
+            out.write(os.urandom(32768))
+
+
+@test('H6-05: state.db empty, random, cut, zeroed, its -wal and -shm damaged: set aside, goes on')
+def h6_05(t):
+    host, daemon, begin = failing(t)
+    kept = os.path.join(t.folder, 'kept')
+    daemon.kill9()
+    shutil.copytree(daemon.state_dir, kept)
+    for how in ('empty', 'random', 'half', 'zeroed', 'zeroed-first', 'wal-cut', 'wal-other', 'shm'):
+        shutil.rmtree(daemon.state_dir)
+        shutil.copytree(kept, daemon.state_dir)
+        if not how.startswith(('wal', 'shm')):
+            # All in the main file, or the whole log would mend what is damaged.
+            sql(daemon, 'PRAGMA wal_checkpoint(TRUNCATE)')
+            for suffix in ('-wal', '-shm'):
+                if os.path.exists(database(daemon) + suffix):
+                    os.unlink(database(daemon) + suffix)
+        damage(database(daemon), how)
+        began = time.monotonic()
+        daemon.start()
+        assert time.monotonic() - began < 5 * SLOW, how
+        aside = [name for name in os.listdir(daemon.state_dir) if 'damaged' in name]
+        troubles = [event['detail'] or '' for event in daemon.events(event='trouble')]
+        if how.startswith(('wal', 'shm')) and not aside:
+            # Nothing is lost but what the cut piece held.
+            state = daemon.wait_state('ann', 'smtp failing')
+            assert state['smtp']['incident'] in (begin['incident'], state['smtp']['incident'])
+        else:
+            assert aside, (how, os.listdir(daemon.state_dir))
+            daemon.wait_event(event='trouble', kind='state')
+            assert any(name in detail for name in aside for detail in [
+                event['detail'] or '' for event in daemon.events(event='trouble')]), (
+                    how, aside, troubles)
+            daemon.wait_event(event='state', state='smtp failing')
+        wait_until(lambda: daemon.get('/healthz').status == 200, 10, why=daemon.tell)
+        assert daemon.term() == 0
+        assert sql(daemon, 'PRAGMA integrity_check') == [('ok',)], how
+
+
+@test('H6-08: rows that cannot be are left out with a trouble, the rest loads')
+def h6_08(t):
+    names = ['m%d' % number for number in range(8)]
+    host = t.host('ann')
+    host.off('smtp')
+    daemon = t.daemon(host, [smtp_ann(t, host, name) for name in names])
+    begins = {name: daemon.wait_event(event='state', mailbox=name)['incident'] for name in names}
+    daemon.kill9()
+    rows = {key: json.loads(value) for kind, key, value in
+            sql(daemon, 'SELECT kind, key, value FROM row') if key.endswith('/smtp')}
+    assert len(rows) == 8, rows
+
+    def put(key, **members):
+        return ('UPDATE row SET value = ? WHERE key = ?',
+                (json.dumps(dict(rows[key], **members)), key))
+    sql(daemon, put('m0/smtp', state=99), put('m1/smtp', since=7258118400000000),
+        put('m2/smtp', state='splendid'), put('m3/smtp', since=-5, fails=-1, incident='x'),
+        ("UPDATE row SET value = '{' WHERE key = 'm4/smtp'", ()),
+        ("UPDATE row SET value = x'00ff00' WHERE key = 'm5/smtp'", ()),
+        ("INSERT INTO row SELECT kind, '', value FROM row WHERE key = 'm7/smtp'", ()),
+        ("INSERT INTO row SELECT kind, 'no/such/side', value FROM row WHERE key = 'm7/smtp'", ()),
+        ("INSERT INTO row VALUES('nonsense', 'a', 'b')", ()),
+        ("INSERT INTO event VALUES(x'00', 'state', 'error', 1, 'x', 'y', x'00')", ()),
+        ("INSERT INTO event VALUES(zeroblob(16), 'state', 'error', -1, 'x', '{', x'00')", ()),
+        ("INSERT OR REPLACE INTO cursor VALUES('stderr', 'not an id')", ()))
+    daemon.start()
+    trouble = daemon.wait_event(event='trouble', kind='state')
+    assert re.search(r'\d+ rows', trouble['detail']), trouble
+    for name in ('m6', 'm7'):
+        assert daemon.mailbox(name)['smtp']['incident'] == begins[name], name
+    for name in names[:6]:
+        new = daemon.wait_mailbox(name, lambda m: m['state'] == 'smtp failing')
+        assert new['smtp']['incident'] != begins[name] or name == 'm1', new
+    assert daemon.get('/healthz').status == 200
+    daemon.events()
+    # A cursor that is none begins at the newest: nothing of before is told anew.
+    for name in ('m6', 'm7'):
+        assert len({line['id'] for line in daemon.alerts(event='state', mailbox=name)}) == 1
+
+
+def writer_and_teller(daemon):
+    """The threads of outbox and sinks, by what stands still without them."""
+    found = {}
+    for tid in threads(daemon)[1:]:
+        with Frozen(tid):
+            before = len(daemon.alerts(event='test'))
+            stored = len(daemon.events(event='test'))
+            daemon.post('/v1/test-alert')
+            time.sleep(0.4 * SLOW)
+            told = len(daemon.alerts(event='test')) > before
+            shown = len(daemon.events(event='test')) > stored
+        if not told:
+            found['teller' if shown else 'writer'] = tid
+        wait_until(lambda: len(daemon.alerts(event='test')) > before, 5)
+    return found['writer'], found['teller']
+
+
+@test('H6-10: kill -9 before the commit, between commit and sink, before the cursor moved')
+def h6_10(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)])
+    daemon.wait_state('ann', 'smtp ok')
+    writer, teller = writer_and_teller(daemon)
+    with Frozen(writer):  # decided, never committed
+        host.off('smtp')
+        daemon.wait_mailbox('ann', lambda m: m['smtp']['state'] == 'failing')
+        lost = daemon.mailbox('ann')['smtp']['incident']
+        assert not daemon.alerts(event='state') and not sql(
+            daemon, "SELECT id FROM event WHERE kind = 'state'")
+        daemon.kill9()
+    daemon.start()
+    begin = daemon.wait_event(event='state', state='smtp failing')
+    daemon.wait_alert(event='state', id=begin['id'])
+    assert begin['incident'] != lost
+    assert len(daemon.events(event='state')) == 1, daemon.events()
+
+    writer, teller = writer_and_teller(daemon)
+    with Frozen(teller):  # committed, told to nobody
+        host.on('smtp')
+        end = daemon.wait_event(event='state', state='smtp ok')
+        assert not daemon.alerts(event='state', id=end['id'])
+        daemon.kill9()
+    daemon.start()
+    assert daemon.wait_alert(event='state', id=end['id'])['incident'] == begin['incident']
+    daemon.wait_state('ann', 'smtp ok')
+    assert len(daemon.events(event='state')) == 2, daemon.events()
+
+    daemon.kill9()  # told, but the cursor still stands before it
+    count = len(daemon.alerts(event='state', id=end['id']))
+    with sqlite3.connect(database(daemon)) as db:
+        db.execute("UPDATE cursor SET id = (SELECT max(id) FROM event WHERE id < ("
+                   "SELECT max(id) FROM event WHERE kind = 'state'))")
+    db.close()
+    daemon.start()
+    wait_until(lambda: len(daemon.alerts(event='state', id=end['id'])) == count + 1, 10)
+    assert len({line['id'] for line in daemon.alerts(event='state')}) == 2
+    assert len(daemon.events(event='state')) == 2
+
+
+@test('H6-14: a state.db of a newer version: exit 1 naming both, the file unchanged')
+def h6_14(t):
+    _, daemon, _ = failing(t)
+    daemon.term()
+    sql(daemon, 'PRAGMA user_version = 99', 'PRAGMA wal_checkpoint(TRUNCATE)')
+    with open(database(daemon), 'rb') as data:
+        before = data.read()
+    daemon.expected_status = 1
+    for _ in range(2):
+        daemon.spawn()
+        assert daemon.wait_exit(10) == 1, daemon.stderr()
+        text = daemon.stderr(daemon.runs)
+        assert '99' in text and re.search(r'knows \d+', text) and 'state.db' in text, text
+    with open(database(daemon), 'rb') as data:
+        assert data.read() == before
+    assert not glob.glob(daemon.state_dir + '/*damaged*')
+
+
+@test('H6-16 (link, mode): state.db a symbolic link: exit 1, target untouched; mode 0777: a warning')
+def h6_16(t):
+    daemon = t.daemon(None, paused(1), start=False)
+    victim = os.path.join(t.folder, 'victim')
+    with open(victim, 'w') as out:
+        out.write('dear aunt\n')
+    daemon.expected_status = 1
+    os.symlink(victim, database(daemon))
+    daemon.spawn()
+    assert daemon.wait_exit(10) == 1, daemon.stderr()
+    assert 'state.db' in daemon.stderr() and 'link' in daemon.stderr(), daemon.stderr()
+    with open(victim) as found:
+        assert found.read() == 'dear aunt\n'
+    os.unlink(database(daemon))
+    os.chmod(daemon.state_dir, 0o777)
+    daemon.expected_status = 0
+    daemon.start()
+    assert any(daemon.state_dir in line and '0700' in line for line in daemon.stderr_lines()), \
+        daemon.stderr()
+
+
+@test('H6-16 (unlinked): state.db unlinked while running: trouble, written anew from memory, whole')
+def h6_16_unlinked(t):
+    host, daemon, begin = failing(t)
+    for suffix in ('', '-wal', '-shm'):
+        os.unlink(database(daemon) + suffix)
+    wait_until(lambda: os.path.exists(database(daemon)), 62, why='not written anew', poll=0.5)
+    daemon.wait_event(event='trouble', kind='state')
+    daemon.wait_event(event='trouble-end', kind='state')
+    wait_until(lambda: sql(daemon, "SELECT key FROM row WHERE key = 'ann/smtp'"), 10)
+    daemon.kill9()
+    daemon.start()
+    assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident'], daemon.tell()
+    assert len({line['id'] for line in daemon.alerts(event='state')}) == 1
+
+
+@test('H6-17 (8 s): an administrator holds the database: as H6-01, and nothing lost when it ends')
+def h6_17(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)])
+    daemon.wait_state('ann', 'smtp ok')
+    db = sqlite3.connect(database(daemon), isolation_level=None)
+    db.execute('BEGIN IMMEDIATE')
+    began = time.monotonic()
+    host.off('smtp')
+    daemon.wait_alert(event='trouble', kind='state')
+    state = daemon.wait_alert(event='state', state='smtp failing')
+    assert daemon.get('/healthz').status == 503
+    time.sleep(max(0, began + 8 - time.monotonic()))
+    db.execute('ROLLBACK')
+    db.close()
+    daemon.wait_alert(event='trouble-end', kind='state')
+    wait_until(lambda: daemon.get('/healthz').status == 200, 5)
+    daemon.kill9()
+    daemon.start()
+    assert [event['id'] for event in daemon.events(event='state')] == [state['id']]
+    assert daemon.mailbox('ann')['smtp']['incident'] == state['incident']
+
+
+@test('H6-20: TERM while the disk and 60 probes hang: exit 0 within 5 s; a second TERM at once')
+def h6_20(t):
+    host = t.host('ann')
+    mailboxes = [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint(
+        'smtp', auth='none')) for number in range(60)]
+    daemon = t.daemon(host, mailboxes)
+    daemon.wait_for(lambda status: status['counts']['ok'] == 60)
+    writer, _ = writer_and_teller(daemon)
+    host.hang('smtp')
+    daemon.post('/v1/probe', {})
+    wait_until(lambda: sum(c.ended is None for c in host.listeners['smtp', 'tls'].all()) >= 60, 15)
+    with Frozen(writer):
+        told = daemon.post('/v1/test-alert').json()
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        status = daemon.wait_exit(10)
+        assert status == 0 and time.monotonic() - began < 5.5 * SLOW, (
+            status, time.monotonic() - began)
+    host.free('smtp')
+    daemon.start()
+    assert daemon.alerts(event='test', id=told['id']) or \
+        daemon.wait_alert(event='test', id=told['id'])
+    # A second TERM ends at once.
+    daemon.wait_for(lambda status: status['counts']['ok'] == 60)
+    writer, _ = writer_and_teller(daemon)
+    with Frozen(writer):
+        daemon.post('/v1/test-alert')
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_exit(10)
+        assert time.monotonic() - began < 2 * SLOW, time.monotonic() - began
+    daemon.expected_status = None
+    daemon.start()
+    daemon.expected_status = 0
+
+
+# --- 7: clocks ------------------------------------------------------------------------------------
+
+CLOCK = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Seconds that the wall clock is ahead: the text of a file. */
+static long
+ahead(void)
+{
+	const char *path = getenv("TEST_CLOCK");
+	char text[32] = { 0 };
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return 0;
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return atol(text);
+}
+
+int
+clock_gettime(clockid_t id, struct timespec *out)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, out);
+
+	if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+		out->tv_sec += ahead();
+	return result;
+}
+
+int
+gettimeofday(struct timeval *out, void *zone)
+{
+	struct timespec now;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &now);
+	*out = (struct timeval){ now.tv_sec, now.tv_nsec / 1000 };
+	return 0;
+}
+
+time_t
+time(time_t *out)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (out)
+		*out = now.tv_sec;
+	return now.tv_sec;
+}
+'''
+
+
+def movable_clock(t, daemon):
+    """The daemon's wall clock becomes movable; gives a function of seconds."""
+    source, library = os.path.join(t.folder, 'clock.c'), os.path.join(t.folder, 'clock.so')
+    path = os.path.join(t.folder, 'ahead')
+    with open(source, 'w') as out:
+        out.write(CLOCK)
+    compiler = shutil.which(os.environ.get('CC', 'cc').split()[0]) or shutil.which('cc')
+    if not compiler or subprocess.run([compiler, '-shared', '-fPIC', '-O1', '-o', library, source],
+                                      stdin=subprocess.DEVNULL).returncode != 0:
+        t.skip('there is no compiler for a clock that can be moved')
+    daemon.environment.update({'LD_PRELOAD': library, 'TEST_CLOCK': path, 'ASAN_OPTIONS':
+                               'verify_asan_link_order=0:detect_stack_use_after_return=1'})
+
+    def move(seconds):
+        with open(path + '.new', 'w') as out:
+            out.write('%d\n' % seconds)
+        os.rename(path + '.new', path)
+    move(0)
+    return move
+
+
+@test('H7-01: the wall clock one day ahead, one day back: no probe moves, no event, ids rise')
+def h7_01(t):
+    host = t.host('ann')
+    mailboxes = [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint('smtp', auth='none'))
+                 for number in range(4)]
+    daemon = t.daemon(host, mailboxes, start=False)
+    move = movable_clock(t, daemon)
+    daemon.start()
+    daemon.wait_for(lambda status: status['counts']['ok'] == 4)
+    before = len(daemon.events())
+    starts = host.connections('smtp')
+    for ahead in (86400, 0, -86400, 1):
+        daemon.post('/v1/test-alert')
+        move(ahead)
+        time.sleep(5.2)  # half an interval: two of the four come in it, on the average
+    probes = host.connections('smtp') - starts
+    assert 6 <= probes <= 11, 'not 8 or so probes in two intervals: %d' % probes
+    daemon.post('/v1/test-alert')
+    events = daemon.events()[before:]
+    assert all(event['event'] in ('test', 'trouble', 'trouble-end') for event in events), events
+    ids = [event['id'] for event in daemon.events()]
+    assert ids == sorted(set(ids)), ids
+    for number in range(4):
+        mailbox = daemon.mailbox('m%d' % number)
+        assert mailbox['state'] == 'smtp ok', mailbox
+        assert all(value >= 0 for value in mailbox['smtp']['verdict']['times_ms'].values()), mailbox
+    text = daemon.get('/metrics').body.decode()
+    assert not re.search(r'^mboxwatch_[a-z_]*(seconds|sum|lateness)[a-z_]* -', text, re.M), text
+
+
+@test('H7-03 (8 s): SIGSTOP with 30 probes in flight: what times out by it is void')
+def h7_03(t):
+    host = t.host('ann')
+    mailboxes = [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint('smtp', auth='none'))
+                 for number in range(30)]
+    daemon = t.daemon(host, mailboxes, {'confirm': 1, 'stage_timeout': '4s', 'timeout': '6s',
+                                        'interval': '60s'})
+    daemon.wait_for(lambda status: status['counts']['ok'] == 30, 45)
+    host.hang('smtp', 'noop')
+    daemon.post('/v1/probe', {})
+    open_now = lambda: sum(c.ended is None for c in host.listeners['smtp', 'tls'].all())  # noqa
+    wait_until(lambda: open_now() >= 30, 3 * SLOW, why=lambda: open_now())
+    daemon.signal(signal.SIGSTOP)
+    time.sleep(8)
+    host.free('smtp')
+    daemon.signal(signal.SIGCONT)
+    # Void, and run again: each has a fresh success before its interval is over.
+    end = time.monotonic() + 14 * SLOW
+    while time.monotonic() < end:
+        assert not daemon.events(event='state'), daemon.events(event='state')
+        time.sleep(0.5)
+    assert daemon.status()['counts']['ok'] == 30
+    for number in range(30):
+        assert daemon.mailbox('m%d' % number)['smtp']['verdict']['ok']
+
+
+@test('H7-10 (20 servers, in_flight 10): those that hung get half of it, healthy ones on time')
+def h7_10(t):
+    host = t.host('ann')
+    stop = threading.Event()
+    t.cleanups.append(stop.set)
+    now, most = set(), [0]
+    lock = threading.Lock()
+
+    def tarpit(c):
+        with lock:
+            now.add(c)
+            most[0] = max(most[0], len(now))
+        try:
+            c.wait_end(30)
+        finally:
+            with lock:
+                now.discard(c)
+    mailboxes = []
+    for number in range(20):
+        port = t.script(host, tarpit, mode='starttls')
+        mailboxes.append({'name': 'hang%d' % number, 'address': ADDRESS,
+                          'smtp': t.endpoint(port, auth='none')})
+    for number in range(6):
+        port = t.answering(host)
+        mailboxes.append({'name': 'well%d' % number, 'address': ADDRESS,
+                          'smtp': t.endpoint(port, auth='none')})
+    daemon = t.daemon(host, mailboxes, {'stage_timeout': '5s', 'timeout': '6s',
+                                        'retry_interval': '2s', 'retry_max': '5s'},
+                      limits={'in_flight': 10})
+    daemon.wait_for(lambda status: all(m['smtp']['verdict'] for m in status['mailboxes']), 60)
+    most[0] = 0
+    seen = {'well%d' % number: set() for number in range(6)}
+    end = time.monotonic() + 21
+    while time.monotonic() < end:
+        for mailbox in daemon.status('well*')['mailboxes']:
+            seen[mailbox['name']].add(mailbox['smtp']['last_probe'])
+            assert mailbox['state'] == 'smtp ok', mailbox
+        time.sleep(0.3)
+    assert all(len(probes) >= 3 for probes in seen.values()), seen
+    assert most[0] <= 6, 'the hung ones took %d of 10' % most[0]
+
+
+@test('H7-26: a pause over a restart and a clock jump ends at its wall time; a late verdict is void')
+def h7_26(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], {'confirm': 1}, start=False)
+    move = movable_clock(t, daemon)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    port = host.listeners['smtp', 'tls']
+    host.hang('smtp', 'noop')
+    daemon.post('/v1/mailboxes/ann/probe')
+    wait_until(lambda: any(c.ended is None and b'NOOP' in c.received for c in port.all()), 15)
+    answer = daemon.post('/v1/mailboxes/ann/pause', {'for': '2h', 'reason': 'move'})
+    assert answer.status == 200 and answer.json()['state'] == 'paused', answer
+    host.off('smtp', cut=True)  # the verdict in flight fails now
+    host.free('smtp')
+    port.wait_idle(10)
+    time.sleep(0.5)
+    assert daemon.mailbox('ann')['state'] == 'paused'
+    assert not daemon.events(event='state'), daemon.events()
+    host.on('smtp')
+    move(3600)
+    daemon.restart()
+    connections = host.connections('smtp')
+    time.sleep(2.5)
+    assert daemon.mailbox('ann')['state'] == 'paused' and host.connections('smtp') == connections
+    move(7300)
+    daemon.wait_state('ann', 'smtp ok')
+    events = [event['event'] for event in daemon.events()]
+    assert events.count('pause') == events.count('resume') == 1 and 'state' not in events, events
+
+
+# --- 8: sinks -------------------------------------------------------------------------------------
+
+class Receiver:
+    """A datagram socket that a sink writes to; may be deaf, gone and back."""
+
+    def __init__(self, path, parse):
+        self.path, self.parse = path, parse
+        self.taken, self.is_deaf, self.socket = [], threading.Event(), None
+        self.stopping = threading.Event()
+        self.open()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def open(self):
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.bind(self.path)
+        os.chmod(self.path, 0o666)
+        listening.settimeout(0.1)
+        self.socket = listening
+
+    def gone(self):
+        listening, self.socket = self.socket, None
+        os.unlink(self.path)
+        time.sleep(0.2)
+        listening.close()
+
+    def _read(self):
+        while not self.stopping.is_set():
+            listening = self.socket
+            if listening is None or self.is_deaf.is_set():
+                time.sleep(0.02)
+                continue
+            try:
+                data, rights, _, _ = socket.recv_fds(listening, 1 << 20, 1)
+            except OSError:
+                continue
+            for fd in rights:
+                with os.fdopen(fd, 'rb') as file:
+                    file.seek(0)
+                    data = file.read()
+            self.taken.append(self.parse(data))
+
+    def ids(self, **members):
+        return [line['id'] for line in list(self.taken) if matches(line, members)]
+
+    def stop(self):
+        self.stopping.set()
+
+
+def journal_fields(data):
+    """An entry of the journal's native protocol: MESSAGE parsed as a line, fields beside it."""
+    fields, at = {}, 0
+    while at < len(data):
+        end = data.index(b'\n', at)
+        name, equals, value = data[at:end].partition(b'=')
+        at = end + 1
+        if not equals:
+            length = int.from_bytes(data[at:at + 8], 'little')
+            value = data[at + 8:at + 8 + length]
+            at += 8 + length + 1
+        fields.setdefault(name.decode(), []).append(value.decode('utf-8', 'surrogateescape'))
+    line = parse_line(fields['MESSAGE'][0])
+    assert fields['MBOXWATCH_EVENT_ID'] == [line['id']], fields
+    assert fields['MBOXWATCH_EVENT'] == [line['event']], fields
+    line['fields'] = fields
+    return line
+
+
+def syslog_line(data):
+    text = data.decode('utf-8', 'surrogateescape')
+    found = re.match(r'<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d mboxwatchd\[\d+\]: (.*)$', text)
+    assert found, text
+    return parse_line(found.group(2))
+
+
+def sinks(t, daemon, journal=True, syslog=True):
+    """
+    The daemon finds a journal and a syslog of the test's, by a mount namespace of its own. Gives
+    the folder; Receivers are at journal and dev-log below it.
+    """
+    folder = os.path.join(t.folder, 'run')
+    os.makedirs(folder + '/systemd/journal')
+    if os.path.realpath('/dev/log') not in ('/run/systemd/journal/dev-log', '/dev/log'):
+        t.skip('/dev/log leads elsewhere here')
+    unshare = ['unshare', '-m'] if os.geteuid() == 0 else ['unshare', '-rm']
+    words = 'mount --bind "$0" /run && '
+    if not os.path.islink('/dev/log'):
+        t.skip('/dev/log is no link to the journal here')
+    tried = subprocess.run(unshare + ['sh', '-c', words + 'true', folder],
+                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if tried.returncode != 0:
+        t.skip('no mount namespace: ' + tried.stderr.decode('utf-8', 'replace').strip())
+    daemon.prefix = unshare + ['sh', '-c', words + 'exec "$@"', folder]
+    daemon.settings['alerts'] = {'journal': journal, 'syslog': syslog}
+    daemon.write_settings()
+    return folder + '/systemd/journal'
+
+
+def receiver(t, path, parse):
+    made = Receiver(path, parse)
+    t.cleanups.append(made.stop)
+    return made
+
+
+def told_by(receiver_of, ids, timeout=20):
+    """All of these ids have come, each once, in their order."""
+    wait_until(lambda: len(receiver_of.ids()) >= len(ids), timeout,
+               why=lambda: '%d of %d' % (len(receiver_of.ids()), len(ids)))
+    assert receiver_of.ids() == ids, (len(receiver_of.ids()), len(ids))
+
+
+@test('H8-01: the journal stops until its socket is full: it alone waits; then all once, in order')
+def h8_01(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    folder = sinks(t, daemon)
+    journal = receiver(t, folder + '/socket', journal_fields)
+    syslog = receiver(t, folder + '/dev-log', syslog_line)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    journal.is_deaf.set()
+    for _ in range(700):  # net.unix.max_dgram_qlen is 512 at most here
+        assert daemon.post('/v1/test-alert').status == 200
+    host.off('smtp')
+    daemon.wait_event(event='state', state='smtp failing')
+    ids = [event['id'] for event in daemon.events(
+        event=lambda kind: kind not in ('trouble', 'trouble-end'))]
+    wait_until(lambda: set(ids) <= set(syslog.ids()), 20,
+               why=lambda: '%d of %d' % (len(syslog.ids()), len(ids)))
+    assert len(journal.ids()) < 600, len(journal.ids())
+    began = time.monotonic()
+    assert daemon.get('/healthz').status == 200 and time.monotonic() - began < 1 * SLOW
+    trouble = daemon.wait_event(event='trouble', kind='sink', timeout=25)
+    assert 'journal' in trouble['detail'], trouble
+    journal.is_deaf.clear()
+    daemon.wait_event(event='trouble-end', kind='sink')
+    ids = [event['id'] for event in daemon.events()]
+    told_by(journal, ids)
+    told_by(syslog, ids)
+
+
+@test('H8-02: the journal\'s socket is missing: not taken as told; told when it is back, restarts too')
+def h8_02(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    folder = sinks(t, daemon)
+    journal = receiver(t, folder + '/socket', journal_fields)
+    syslog = receiver(t, folder + '/dev-log', syslog_line)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    told_by(journal, [event['id'] for event in daemon.events()])
+    journal.gone()
+    host.off('smtp')
+    state = daemon.wait_event(event='state', state='smtp failing')
+    wait_until(lambda: state['id'] in syslog.ids(), 10)
+    trouble = daemon.wait_event(event='trouble', kind='sink', timeout=25)
+    assert 'journal' in trouble['detail'], trouble
+    wait_until(lambda: trouble['id'] in syslog.ids(), 10)
+    daemon.kill9()
+    daemon.start()
+    journal.open()
+    wait_until(lambda: state['id'] in journal.ids(), 15, why=lambda: journal.ids())
+    wait_until(lambda: trouble['id'] in journal.ids(), 15)
+    assert len(journal.ids(event='state')) == 1, journal.ids()
+    daemon.wait_event(event='trouble-end', kind='sink', timeout=45)
+    ids = [event['id'] for event in daemon.events()]
+    told_by(journal, ids)
+    assert sorted(set(syslog.ids())) == sorted(ids)
+
+
+@test('H8-04: /dev/log missing at the start, back later, then full: no wait, nothing lost')
+def h8_04(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    folder = sinks(t, daemon, journal=False)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    host.off('smtp')
+    daemon.wait_event(event='state', state='smtp failing')
+    goes_on_by_status(daemon)
+    # The only sink is dead: what is to be told stands on stderr, the trouble once.
+    daemon.wait_event(event='trouble', kind='sink', timeout=25)
+    wait_until(lambda: daemon.alerts(event='trouble', kind='sink'), 10, why=daemon.stderr)
+    wait_until(lambda: daemon.alerts(event='state', state='smtp failing'), 10, why=daemon.stderr)
+    syslog = receiver(t, folder + '/dev-log', syslog_line)
+    daemon.wait_event(event='trouble-end', kind='sink')
+    told_by(syslog, [event['id'] for event in daemon.events()])
+    syslog.is_deaf.set()
+    for _ in range(700):
+        assert daemon.post('/v1/test-alert').status == 200
+    goes_on_by_status(daemon)
+    assert daemon.get('/healthz').status == 200
+    syslog.is_deaf.clear()
+    told_by(syslog, [event['id'] for event in daemon.events()])
+    assert len(daemon.events(event='trouble')) <= 2, daemon.events(event='trouble')
+
+
+def goes_on_by_status(daemon):
+    before = daemon.mailbox('ann')['smtp']['last_probe']
+    daemon.wait_mailbox('ann', lambda m: m['smtp']['last_probe'] != before, 15)
+
+
+@test('H8-04 (neither): neither journal nor syslog: events on stderr')
+def h8_04_neither(t):
+    host = t.host('ann')
+    host.off('smtp')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    sinks(t, daemon, journal=None, syslog=None)
+    daemon.start()
+    event = daemon.wait_event(event='state')
+    daemon.wait_alert(event='state', id=event['id'])
+    assert len(daemon.events(event='trouble')) <= 1
+
+
+def replying(t, text, mode='tls'):
+    """A server whose NOOP is refused in these words (bytes), and a daemon that has told so."""
+    host = t.host('ann')
+
+    def serve(c):
+        session = c.smtp()
+        session.run(until='NOOP')
+        session.take()
+        c.send(b'450 4.0.0 ' + text + b'\r\n')
+        session.run()
+    port = t.script(host, serve, mode=mode)
+    daemon = t.watch(host, {'port': port})
+    return daemon, daemon.wait_event(event='state', mailbox='port')
+
+
+@test('H8-05: a reply that looks like fields: one record, no second field for any reader')
+def h8_05(t):
+    text = b'x" state=ok event=state mailbox=other | event=state'
+    daemon, event = replying(t, text)
+    assert text.decode() in event['reply'][0], event
+    daemon.wait_alert(event='state')
+    lines = [line for line in daemon.stderr_lines() if 'event=state' in line]
+    assert len(lines) == 1, lines
+    assert parse_line(lines[0])['mailbox'] == 'port', lines
+    assert ' mailbox=other' not in lines[0] and "x' state\\\\x3dok" in lines[0], lines
+    pieces = re.split(r' (?=[a-z_]+=)', lines[0])
+    keys = [piece.split('=')[0] for piece in pieces]
+    assert len(keys) == len(set(keys)), keys
+    assert sum(piece.startswith(('mailbox=', 'event=')) for piece in pieces) == 2, pieces
+
+
+@test('H8-06: escapes, links, controls and direction marks of a reply reach no terminal and no log')
+def h8_06(t):
+    text = (b'\x1b[2J\x1b]8;;http://evil.test\x07link\x1b]8;;\x07 \xc2\x9b31m \x07 \x7f '
+            + '\u202e \u2066 \u200b \u2028 \ufeff end'.encode())
+    daemon, event = replying(t, text)
+    assert event['reply'], event
+    daemon.wait_alert(event='state')
+    raw = [b'\x1b', b'\x07', b'\x7f', b'\xc2\x9b'] + [
+        chr(letter).encode() for letter in (0x202e, 0x2066, 0x200b, 0x2028, 0xfeff)]
+    outputs = {'log': daemon.stderr().encode('utf-8', 'surrogateescape')}
+    for words in (['show', 'port'], ['status'], ['events'], ['probe', 'port'],
+                  ['status', '--json'], ['show', '--json', 'port'], ['events', '--json']):
+        _, out, err = daemon.ctl(*words)
+        outputs[' '.join(words)] = (out + err).encode()
+    for path in ('/v1/mailboxes/port', '/v1/events', '/v1/status', '/metrics'):
+        outputs[path] = daemon.get(path).body
+    for what, data in outputs.items():
+        for bad in raw:
+            assert bad not in data, (what, bad, data)
+    assert b'\\x1b[2J' in outputs['show port'], outputs['show port']
+    assert '\\\\x1b[2J' in outputs['log'].decode(), outputs['log']
+
+
+@test('H8-07: a reply of 900 bytes of 4-byte characters, quotes at the cut: cut between characters')
+def h8_07(t):
+    for text in ('\U0001f4e7' * 225, '"' * 900, '=' * 900, 'x' * 700 + '"' * 200,
+                 ('\U0001f4e7"=\\' * 120)):
+        daemon, event = replying(t, text.encode())
+        line = daemon.wait_alert(event='state')  # parse_line() is strict
+        assert (line['mailbox'], line['state'], line['cause']) == (
+            'port', 'smtp failing', event['cause']), line
+        whole = next(got for got in daemon.stderr_lines() if 'event=state' in got)
+        assert len(whole.encode('utf-8', 'surrogateescape')) <= 900
+        assert line['reply'].startswith('450 4.0.0 '), line
+        assert daemon.term() == 0
+
+
+# --- 10: load -------------------------------------------------------------------------------------
+
+@test('H10-01 (60 servers): 64 K without an end from all at once: protocol_error, memory returns')
+def h10_01(t):
+    host = t.host('ann')
+    gate = threading.Event()
+
+    def flood(c):
+        c.send(b'220 ' + b'x' * 20)
+        gate.wait(20)
+        for _ in range(20):
+            c.send(b'x' * 8192)
+        c.wait_end(30)
+    ports = [host.script(flood) for _ in range(60)]
+    daemon = t.daemon(host, [{'name': 'm%d' % number, 'address': ADDRESS,
+                              'smtp': t.endpoint(port, auth='none')}
+                             for number, port in enumerate(ports)],
+                      {'interval': '60s', 'retry_interval': '30s', 'retry_max': '30s'}, start=False)
+    daemon.environment.update(PROMPT)
+    daemon.start()
+    before = resident_bytes(daemon)
+    daemon.post('/v1/probe', {})
+    wait_until(lambda: sum(len(port.all()) for port in ports) >= 60, 20)
+    gate.set()
+    daemon.expect({'m%d' % number: 'protocol_error/greeting' for number in range(60)})
+    assert all(port.wait_idle(10) for port in ports)
+    grown = resident_bytes(daemon) - before
+    assert grown < 40 << 20, grown
+
+
+@test('H10-04 (60): every server a tarpit: socket and command answer, memory flat, watchdog fed')
+def h10_04(t):
+    host = t.host('ann')
+    host.hang('smtp', 'greeting')
+    host.hang('imap', 'greeting')
+    mailboxes = [dict(t.mailbox(host, 'ann'), name='m%d' % number) for number in range(60)]
+    daemon = t.daemon(host, mailboxes, {'stage_timeout': '5s', 'timeout': '6s'}, start=False)
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(os.path.join(t.folder, 'n'))
+    told.setblocking(False)
+    daemon.environment.update(PROMPT)
+    daemon.environment.update({'NOTIFY_SOCKET': told.getsockname(), 'WATCHDOG_USEC': '2000000'})
+    daemon.start()
+    wait_until(lambda: sum(c.ended is None for listener in host.listeners.values()
+                           for c in listener.all()) >= 60, 20)
+    memory, slowest, fed = resident_bytes(daemon), [], 0
+    end = time.monotonic() + 12
+    while time.monotonic() < end:
+        for call in (lambda: daemon.get('/healthz'), lambda: daemon.get('/v1/status'),
+                     lambda: daemon.ctl('version')):
+            began = time.monotonic()
+            call()
+            slowest.append(time.monotonic() - began)
+        try:
+            while True:
+                fed += told.recv(4096).count(b'WATCHDOG=1')
+        except BlockingIOError:
+            pass
+        time.sleep(0.3)
+    assert sorted(slowest)[len(slowest) * 9 // 10] < 0.3 * SLOW and max(slowest) < 2 * SLOW, slowest
+    assert fed >= 8, fed
+    assert resident_bytes(daemon) - memory < 24 << 20, (memory, resident_bytes(daemon))
+    daemon.wait_for(lambda status: status['counts']['failing'] == 60, 60)
+
+
+@test('H10-06: a loop never returns and the watchdog ends the process: state whole; 2 s turns go on')
+def h10_06(t):
+    host, daemon, begin = failing(t)
+    loop = threads(daemon)[-1]
+    with Frozen(loop):
+        daemon.wait_event(event='trouble', kind='loop', timeout=15)
+        daemon.signal(signal.SIGABRT)  # as systemd's watchdog does
+        assert daemon.wait_exit(10) == -signal.SIGABRT
+    daemon.start()
+    assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident']
+    assert len({line['id'] for line in daemon.alerts(event='state')}) == 1
+    daemon.wait_event(event='trouble-end', kind='loop', timeout=45)
+    host.on('smtp')
+    loop = threads(daemon)[-1]
+    for _ in range(4):
+        with Frozen(loop):
+            time.sleep(2)
+        time.sleep(0.05)
+    daemon.wait_event(event='state', state='smtp ok')
+    assert daemon.is_running() and daemon.get('/healthz').status == 200
+
+
+@test('H10-11: 64 threads on one CPU; in_flight 1; no mailbox; a thread that cannot be made')
+def h10_11(t):
+    host = t.host('ann')
+    many = t.daemon(host, [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint(
+        'smtp', auth='none')) for number in range(10)], start=False, daemon={'threads': 64})
+    many.prefix = ['taskset', '-c', str(min(os.sched_getaffinity(0)))]
+    many.start()
+    many.wait_for(lambda status: status['counts']['ok'] == 10, 40)
+    assert len(threads(many)) > 64
+    one = t.daemon(host, [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint(
+        'smtp', auth='none')) for number in range(10)], limits={'in_flight': 1})
+    one.wait_for(lambda status: status['counts']['ok'] == 10, 40)
+    none = t.daemon(None, [])
+    assert none.status()['counts']['total'] == 0 and none.get('/healthz').status == 200
+    assert any('0 mailboxes' in line for line in none.stderr_lines()), none.stderr()
+    status, out, err = none.ctl('status')
+    assert status == 0 and '0 mailboxes' in out, (status, out, err)
+
+    refused = t.daemon(None, paused(1), start=False, daemon={'threads': 4}).be_nobody()
+    if os.geteuid() != 0:
+        t.skip('the thread that cannot be made needs root, for a user of its own')
+    refused.prefix += ['prlimit', '--nproc=1']
+    refused.environment['ASAN_OPTIONS'] = 'detect_leaks=0'  # that wants a thread as well
+    refused.expected_status = 1
+    refused.spawn()
+    assert refused.wait_exit(15) == 1, refused.stderr()
+    assert 'thread' in refused.stderr(), refused.stderr()
+    assert not os.path.exists(refused.socket_path), 'half a daemon was left'
+
+
+if __name__ == '__main__':
+    main()
