@@ -1,5 +1,6 @@
 /*
- * tables.c: fills a manual's @TABLE@ line with the table of causes or of events (src/facts). Used by the build alone.
+ * tables.c: fills a manual's @TABLE@ line with the table of causes or of events (src/facts). Used
+ * by the build alone.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,8 @@ print_causes(void)
 		const struct cause_row *row = cause_row(cause);
 
 		printf(".It Cm %s\n", row->word);
-		printf(".Pq at %s%s%s%s%s\n", row->stages, row->marks & CAUSE_REFUSED ? "; counts as a refused login" : "",
+		printf(".Pq at %s%s%s%s%s\n", row->stages,
+			row->marks & CAUSE_REFUSED ? "; counts as a refused login" : "",
 			row->marks & CAUSE_WAIT ? "; the server asks for time" : "",
 			row->marks & CAUSE_TRANSIENT ? "; may pass by itself" : "",
 			row->marks & CAUSE_UNJUDGED ? "; not held against the mailbox" : "");

@@ -15,6 +15,7 @@ include tests/unit/store/local.mk
 include tests/unit/alert/local.mk
 include tests/unit/control/local.mk
 include tests/unit/ctl/local.mk
+include tests/unit/daemon/local.mk
 include tests/dialogue/local.mk
 include tests/simulate/local.mk
 

@@ -57,7 +57,8 @@ connect_anew(struct datagram *datagram, struct fault *why)
 	return ERR_OK;
 }
 
-/* A message of any size as a sealed memory file, its descriptor in an empty datagram (systemd: native journal protocol). */
+/* A message of any size as a sealed memory file, its descriptor in an empty datagram (systemd:
+ * native journal protocol). */
 static int
 send_as_file(int fd, struct bytes message)
 {
@@ -73,7 +74,8 @@ send_as_file(int fd, struct bytes message)
 	if (file < 0)
 		return errno;
 	if (write(file, message.at, message.len) != (ssize_t)message.len ||
-		fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+		fcntl(file, F_ADD_SEALS,
+			F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
 		close(file);
 		return EIO;
 	}
@@ -107,12 +109,14 @@ datagram_send(struct datagram *datagram, struct bytes message, bool may_be_file,
 			number = send_as_file(datagram->sink.fd, message);
 		if (number == 0)
 			return ERR_OK;
-		if (number == EAGAIN || number == EWOULDBLOCK || number == EINTR || number == ENOBUFS) {
+		if (number == EAGAIN || number == EWOULDBLOCK || number == EINTR ||
+			number == ENOBUFS) {
 			fault_set(why, "%s: its queue is full", datagram->path);
 			return ERR_AGAIN;
 		}
 		datagram_done(datagram);
-		if (attempt == 1 || (number != ECONNREFUSED && number != ECONNRESET && number != ENOTCONN))
+		if (attempt == 1 ||
+			(number != ECONNREFUSED && number != ECONNRESET && number != ENOTCONN))
 			return failed(datagram, number, why);
 	}
 	return ERR_CLOSED;

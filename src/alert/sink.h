@@ -1,9 +1,10 @@
 /*
  * sink.h: where events are told: journal, syslog, stderr. Layer: alert.
  *
- * A sink takes one told event at a time and never waits. ERR_OK: the far side has it. ERR_AGAIN: its
- * queue is full; try when fd is writable, or a little later. Everything else: it is not there (H8-02:
- * a journal socket that is missing is not success); tried again by itself, a new connection each time.
+ * A sink takes one told event at a time and never waits. ERR_OK: the far side has it. ERR_AGAIN:
+ * its queue is full; try when fd is writable, or a little later. Everything else: it is not there
+ * (H8-02: a journal socket that is missing is not success); tried again by itself, a new connection
+ * each time.
  */
 #ifndef ALERT_SINK_H
 #define ALERT_SINK_H

@@ -13,7 +13,8 @@ journal_tell(struct sink *sink, const struct told *told, struct fault *why)
 {
 	struct datagram *datagram = CONTAINER_OF(sink, struct datagram, sink);
 
-	return datagram_send(datagram, (struct bytes){ told->journal, told->journal_len }, true, why);
+	return datagram_send(
+		datagram, (struct bytes){ told->journal, told->journal_len }, true, why);
 }
 
 static void

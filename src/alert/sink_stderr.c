@@ -1,5 +1,6 @@
 /*
- * sink_stderr.c: events as lines on stderr, where there is neither journal nor syslog. Layer: alert.
+ * sink_stderr.c: events as lines on stderr, where there is neither journal nor syslog. Layer:
+ * alert.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
- * sink_syslog.c: events as lines to the local syslog daemon, in the form that syslog(3) writes (RFC 3164 4.1, without
- * the host: /dev/log). Layer: alert.
+ * sink_syslog.c: events as lines to the local syslog daemon, in the form that syslog(3) writes (RFC
+ * 3164 4.1, without the host: /dev/log). Layer: alert.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -18,15 +18,15 @@ struct syslog_sink {
 static void
 put_stamp(struct buf *out, wall_t time)
 {
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
-		"Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec" };
 	time_t seconds = (time_t)(time.us / US_PER_S);
 	struct tm local;
 
 	/* Names of months are the protocol's, whatever the locale. */
 	localtime_r(&seconds, &local);
-	buf_put_format(out, "%s %2d %02d:%02d:%02d", months[local.tm_mon], local.tm_mday, local.tm_hour, local.tm_min,
-		local.tm_sec);
+	buf_put_format(out, "%s %2d %02d:%02d:%02d", months[local.tm_mon], local.tm_mday,
+		local.tm_hour, local.tm_min, local.tm_sec);
 }
 
 static enum err
@@ -62,7 +62,8 @@ enum err
 sink_syslog_new(const char *path, int facility, struct sink **out)
 {
 	struct syslog_sink *syslog = calloc(1, sizeof(*syslog));
-	enum err err = syslog ? datagram_init(&syslog->datagram, path ? path : SYSLOG_PATH) : ERR_MEMORY;
+	enum err err =
+		syslog ? datagram_init(&syslog->datagram, path ? path : SYSLOG_PATH) : ERR_MEMORY;
 
 	if (err != ERR_OK) {
 		free(syslog);

@@ -16,7 +16,7 @@
 #define RETRY_FIRST_US (50 * US_PER_MS)
 #define RETRY_MOST_US (5 * US_PER_S)
 #define IDLE_MS 1000
-#define END_MS 20	/* between two tries at the end */
+#define END_MS 20      /* between two tries at the end */
 #define SERVE_MOST 256 /* events to one sink before the others' turn */
 
 struct item {
@@ -34,13 +34,13 @@ struct line {
 	struct sink *sink;
 	struct item *first;
 	struct item **last;
-	_Atomic size_t waiting;
+	_Atomic size_t waiting; /* orders not yet taken among them */
 	_Atomic uint64_t failures;
 	_Atomic uint64_t dropped;
 	uint64_t dropped_reported;
 	bool is_dead;
-	bool is_full;	 /* it said ERR_AGAIN: its descriptor says when there is room */
-	bool was_polled; /* it just said so */
+	bool is_full;	      /* it said ERR_AGAIN: its descriptor says when there is room */
+	bool was_polled;      /* it just said so */
 	mono_t failing_since; /* MONO_NEVER: not failing */
 	mono_t retry_at;
 	int64_t retry_us;
@@ -59,8 +59,8 @@ struct teller {
 	_Atomic int64_t end_at_us;
 };
 
-/* False where memory is short: DEAD and BACK are said at the next occasion; a cursor that lags tells
- * again under the same id, so nothing is lost. */
+/* False where memory is short: DEAD and BACK are said at the next occasion; a cursor that lags
+ * tells again under the same id, so nothing is lost. */
 static bool
 report(struct teller *teller, const struct line *line, enum teller_report_kind kind, struct ulid id)
 {
@@ -97,16 +97,16 @@ put_item(struct line *line, struct told *told, size_t most_waiting)
 
 	if (!item) {
 		atomic_fetch_add(&line->dropped, 1);
+		atomic_fetch_sub(&line->waiting, 1);
 		return;
 	}
-	if (atomic_load(&line->waiting) >= most_waiting) {
+	while (line->first && atomic_load(&line->waiting) > most_waiting) {
 		drop_first(line);
 		atomic_fetch_add(&line->dropped, 1);
 	}
 	item->told = told_hold(told);
 	*line->last = item;
 	line->last = &item->next;
-	atomic_fetch_add(&line->waiting, 1);
 }
 
 static bool
@@ -131,8 +131,7 @@ note_failure(struct teller *teller, struct line *line, enum err err, mono_t now)
 	/* One that calls itself writable and is not is left to the timer, or we would spin. */
 	line->is_full = err == ERR_AGAIN && !line->was_polled;
 	line->was_polled = false;
-	if (!line->is_dead &&
-		mono_since(now, line->failing_since) >= teller->limits.dead_after_us)
+	if (!line->is_dead && mono_since(now, line->failing_since) >= teller->limits.dead_after_us)
 		line->is_dead = report(teller, line, TELLER_DEAD, (struct ulid){ { 0 } });
 }
 
@@ -162,8 +161,7 @@ serve(struct teller *teller, struct line *line, bool is_last)
 	if (is_failing(line) && !is_last && mono_is_before(now, line->retry_at))
 		return;
 	for (size_t i = 0; line->first && i < SERVE_MOST; i++) {
-		enum err err =
-			line->sink->calls->tell(line->sink, line->first->told, &line->why);
+		enum err err = line->sink->calls->tell(line->sink, line->first->told, &line->why);
 
 		if (err != ERR_OK) {
 			note_failure(teller, line, err, now);
@@ -260,7 +258,8 @@ teller_run(void *arg)
 	while (!is_ending ||
 		!(is_all_told(teller) || mono_now().us >= atomic_load(&teller->end_at_us))) {
 		wait_for_work(teller, is_ending);
-		/* Read before the orders: one that was put before the end was asked for is taken. */
+		/* Read before the orders: one that was put before the end was asked for is taken.
+		 */
 		is_ending = atomic_load(&teller->is_ending);
 		take_orders(teller);
 		for (size_t i = 0; i < teller->count; i++)
@@ -348,6 +347,10 @@ teller_put(struct teller *teller, struct told *told, unsigned which)
 		return ERR_MEMORY;
 	order->told = told_hold(told);
 	order->which = which;
+	for (size_t i = 0; i < teller->count; i++) {
+		if (which & (1u << i))
+			atomic_fetch_add(&teller->lines[i].waiting, 1);
+	}
 	queue_put(teller->orders, &order->node);
 	return ERR_OK;
 }

@@ -61,8 +61,8 @@ CHECKED enum err teller_put(struct teller *teller, struct told *told, unsigned w
 struct queue *teller_reports(struct teller *teller);
 void teller_figures(struct teller *teller, struct teller_figures *out);
 /*
- * Tells what it can until the deadline, at least a try for each sink, then ends the thread. Its last
- * reports are to be read after this; teller_end() comes next.
+ * Tells what it can until the deadline, at least a try for each sink, then ends the thread. Its
+ * last reports are to be read after this; teller_end() comes next.
  */
 void teller_stop(struct teller *teller, mono_t deadline);
 /* teller_stop() where that was not done, then frees the teller and its sinks. */

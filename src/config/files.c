@@ -256,8 +256,8 @@ line_of_name(struct reading *reading, struct bytes name)
 	if (name.at < reading->text.at || name.at > reading->text.at + reading->text.len)
 		return 0; /* a value without a name in front of it */
 	at = (size_t)(name.at - reading->text.at);
-	reading->name_line += lines_of(
-		bytes_first(bytes_from(reading->text, reading->name), at - reading->name));
+	reading->name_line +=
+		lines_of(bytes_first(bytes_from(reading->text, reading->name), at - reading->name));
 	reading->name = at;
 	return reading->name_line;
 }

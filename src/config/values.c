@@ -29,8 +29,8 @@ struct judged {
 };
 
 #define FAULT(judged, format, ...)                                                                 \
-	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format,                    \
-		(judged)->path, ##__VA_ARGS__)
+	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format, (judged)->path,    \
+		##__VA_ARGS__)
 
 static const char *
 type_words(const config_setting_t *at)

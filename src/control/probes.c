@@ -36,7 +36,7 @@ struct asked {
 	struct asked_mailbox *mailboxes;
 	size_t count;
 	size_t room;
-	size_t given; /* of the answer */
+	size_t given;	/* of the answer */
 	bool has_given; /* something stands in the list */
 	struct select *select;
 	struct walk walk;

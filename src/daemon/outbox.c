@@ -16,6 +16,19 @@ struct leave {
 	bool is_allowed;
 };
 
+/* Where a sink stands. Behind: what is stored is read for it page by page, so that a sink that is
+ * stalled, or was for a week, is not all in memory (H6-21). */
+struct place {
+	const char *name;
+	struct ulid put; /* handed to the teller up to here */
+	bool is_behind;
+	size_t behind;	 /* about how many stored events are still to be read */
+	mono_t asked_at; /* MONO_NEVER: no page is asked for */
+	bool is_dead;
+	uint64_t dropped; /* by the teller, so far */
+	uint64_t dropped_told;
+};
+
 /* A turn that the writer has, until it is durable or 5 s old. */
 struct waiting {
 	struct waiting *next;
@@ -35,7 +48,7 @@ struct outbox {
 	struct event *on_tick;
 	const struct outbox_calls *calls;
 	void *owner;
-	const char *sink_names[TELLER_MOST_SINKS];
+	struct place places[TELLER_MOST_SINKS];
 	size_t sink_count;
 	uint64_t ticket;
 	struct writer_turn *turn; /* being gathered */
@@ -45,8 +58,16 @@ struct outbox {
 	bool is_failing; /* the writer says so */
 	bool is_late;	 /* a turn waited OUTBOX_PATIENCE_US */
 	struct fault why;
-	bool dead[TELLER_MOST_SINKS];
+	uint64_t lost; /* rows and events that the writer could not keep, so far */
+	uint64_t lost_told;
+	uint64_t dropped; /* events that the store dropped before a sink had them, so far */
+	uint64_t dropped_told;
 };
+
+#define PAGE_EVENTS 500
+#define PAGE_BELOW 500			 /* the next page is read when so few wait in the teller */
+#define BEHIND_ABOVE 2000		 /* so many wait there: what is stored is read later */
+#define PAGE_PATIENCE_US (30 * US_PER_S) /* then it is asked for again */
 
 /* ---- gathering a turn */
 
@@ -79,10 +100,32 @@ outbox_row(struct outbox *outbox, enum row_kind kind, char *key, char *value)
 	}
 }
 
+/*
+ * is_stored: a sink that is behind will read it. What is not stored goes to every sink at once,
+ * past those that wait: to one that is behind it may come a second time, under its id, out of the
+ * store.
+ */
 static void
-tell(struct outbox *outbox, struct told *told)
+tell(struct outbox *outbox, struct told *told, bool is_stored)
 {
-	if (teller_put(outbox->teller, told, ~0u) != ERR_OK)
+	struct teller_figures figures;
+	unsigned which = 0;
+
+	teller_figures(outbox->teller, &figures);
+	for (size_t i = 0; i < outbox->sink_count; i++) {
+		struct place *place = &outbox->places[i];
+
+		if (!place->is_behind && is_stored && figures.sinks[i].queue >= BEHIND_ABOVE)
+			place->is_behind = true;
+		if (place->is_behind && is_stored) {
+			place->behind++;
+			continue;
+		}
+		which |= 1u << i;
+		if (!place->is_behind)
+			place->put = told->id;
+	}
+	if (which && teller_put(outbox->teller, told, which) != ERR_OK)
 		log_error("out of memory: an event reaches no sink: %s", told->line);
 	outbox->calls->shown(outbox->owner, told);
 }
@@ -93,10 +136,11 @@ outbox_event(struct outbox *outbox, struct told *told)
 	struct told **events = NULL;
 
 	if (begin_turn(outbox))
-		events = reallocarray(outbox->turn_waits->events, outbox->turn_waits->event_count + 1, sizeof(*events));
+		events = reallocarray(outbox->turn_waits->events,
+			outbox->turn_waits->event_count + 1, sizeof(*events));
 	if (!events) {
 		/* What cannot be stored is told all the same. */
-		tell(outbox, told);
+		tell(outbox, told, false);
 		return;
 	}
 	outbox->turn_waits->events = events;
@@ -111,7 +155,8 @@ outbox_leave(struct outbox *outbox, uint64_t token, bool is_allowed)
 	struct leave *leaves = NULL;
 
 	if (begin_turn(outbox))
-		leaves = reallocarray(outbox->turn_waits->leaves, outbox->turn_waits->leave_count + 1, sizeof(*leaves));
+		leaves = reallocarray(outbox->turn_waits->leaves,
+			outbox->turn_waits->leave_count + 1, sizeof(*leaves));
 	if (!leaves) {
 		outbox->calls->leave(outbox->owner, token, is_allowed);
 		return;
@@ -138,7 +183,7 @@ outbox_flush(struct outbox *outbox)
 /* ---- letting go of a turn */
 
 static void
-let_go_first(struct outbox *outbox)
+let_go_first(struct outbox *outbox, bool is_stored)
 {
 	struct waiting *waiting = outbox->first;
 
@@ -147,23 +192,132 @@ let_go_first(struct outbox *outbox)
 	if (!outbox->first)
 		outbox->last = &outbox->first;
 	for (size_t i = 0; i < waiting->event_count; i++)
-		tell(outbox, waiting->events[i]);
+		tell(outbox, waiting->events[i], is_stored);
 	for (size_t i = 0; i < waiting->leave_count; i++)
-		outbox->calls->leave(outbox->owner, waiting->leaves[i].token, waiting->leaves[i].is_allowed);
+		outbox->calls->leave(
+			outbox->owner, waiting->leaves[i].token, waiting->leaves[i].is_allowed);
 	free(waiting->events);
 	free(waiting->leaves);
 	free(waiting);
 }
 
+/* A trouble that is over when it is told. */
 static void
-on_stored(struct outbox *outbox, uint64_t ticket)
+tell_past_trouble(struct outbox *outbox, enum trouble kind, const char *detail)
 {
-	while (outbox->first && outbox->first->ticket <= ticket)
-		let_go_first(outbox);
-	if (outbox->is_late && !outbox->is_failing) {
-		outbox->is_late = false;
+	outbox->calls->trouble(outbox->owner, kind, false, detail);
+	outbox->calls->trouble(outbox->owner, kind, true, NULL);
+}
+
+/* H8-10: once the trouble is over, or its end would be taken for this one's. */
+static void
+tell_lost(struct outbox *outbox)
+{
+	uint64_t lost = outbox->lost - outbox->lost_told;
+	char detail[100];
+
+	if (lost == 0)
+		return;
+	outbox->lost_told = outbox->lost;
+	snprintf(detail, sizeof(detail), "%llu rows and events could not be kept",
+		(unsigned long long)lost);
+	tell_past_trouble(outbox, TROUBLE_STATE, detail);
+}
+
+static void
+tell_dropped(struct outbox *outbox)
+{
+	char detail[200];
+
+	for (size_t i = 0; i < outbox->sink_count; i++) {
+		if (outbox->places[i].is_dead)
+			return;
+	}
+	for (size_t i = 0; i < outbox->sink_count; i++) {
+		struct place *place = &outbox->places[i];
+		uint64_t dropped = place->dropped - place->dropped_told;
+
+		if (dropped == 0)
+			continue;
+		place->dropped_told = place->dropped;
+		snprintf(detail, sizeof(detail), "%s: %llu events dropped, the oldest of too many",
+			place->name, (unsigned long long)dropped);
+		tell_past_trouble(outbox, TROUBLE_SINK, detail);
+	}
+	if (outbox->dropped != outbox->dropped_told) {
+		snprintf(detail, sizeof(detail),
+			"%llu events dropped that a sink had not taken, the oldest of more than %d",
+			(unsigned long long)(outbox->dropped - outbox->dropped_told),
+			STORE_EVENTS_MOST);
+		outbox->dropped_told = outbox->dropped;
+		tell_past_trouble(outbox, TROUBLE_SINK, detail);
+	}
+}
+
+static void
+on_stored(struct outbox *outbox, const struct writer_report *report)
+{
+	while (outbox->first && outbox->first->ticket <= report->ticket)
+		let_go_first(outbox, true);
+	if (outbox->is_late || outbox->is_failing) {
+		outbox->is_late = outbox->is_failing = false;
 		outbox->calls->trouble(outbox->owner, TROUBLE_STATE, true, NULL);
 	}
+	outbox->lost = report->lost;
+	tell_lost(outbox);
+	outbox->dropped = report->dropped;
+	tell_dropped(outbox);
+}
+
+/* ---- sinks that are behind */
+
+/* Asks for the next page for each that is behind and has few left; outbox_flush() is the caller's.
+ */
+static void
+ask_for_pages(struct outbox *outbox)
+{
+	struct teller_figures figures;
+	mono_t now = mono_now();
+
+	teller_figures(outbox->teller, &figures);
+	for (size_t i = 0; i < outbox->sink_count; i++) {
+		struct place *place = &outbox->places[i];
+		bool is_asked = place->asked_at.us != INT64_MAX &&
+				mono_since(now, place->asked_at) < PAGE_PATIENCE_US;
+
+		if (!place->is_behind || is_asked || figures.sinks[i].queue >= PAGE_BELOW)
+			continue;
+		if (begin_turn(outbox) &&
+			writer_turn_page(outbox->turn,
+				(struct writer_page){ i, place->put, PAGE_EVENTS }) == ERR_OK)
+			place->asked_at = now;
+	}
+}
+
+static void
+on_page(struct outbox *outbox, const struct writer_report *report)
+{
+	struct place *place = &outbox->places[report->sink];
+
+	place->asked_at = MONO_NEVER;
+	for (size_t i = 0; i < report->event_count && place->is_behind; i++) {
+		struct told *told = report->events[i];
+
+		if (ulid_compare(told->id, place->put) <= 0)
+			continue; /* of a page that was asked for twice */
+		if (teller_put(outbox->teller, told, 1u << report->sink) != ERR_OK)
+			return; /* asked for again at the next tick */
+		place->put = told->id;
+		if (place->behind > 0)
+			place->behind--;
+	}
+	/* Nothing more: what is stored from here on has its STORED behind this report. */
+	if (report->err == ERR_OK && report->event_count == 0) {
+		place->is_behind = false;
+		place->behind = 0;
+	}
+	if (report->err == ERR_OK)
+		ask_for_pages(outbox);
 }
 
 static void
@@ -180,23 +334,39 @@ on_writer_reports(evutil_socket_t fd, short what, void *arg)
 		node = node->next;
 		switch (report->kind) {
 		case WRITER_STORED:
-			on_stored(outbox, report->ticket);
+			on_stored(outbox, report);
 			break;
 		case WRITER_FAILING:
 			outbox->is_failing = true;
 			outbox->why = report->why;
-			outbox->calls->trouble(outbox->owner, TROUBLE_STATE, false, report->why.text);
+			outbox->calls->trouble(
+				outbox->owner, TROUBLE_STATE, false, report->why.text);
 			break;
-		case WRITER_WELL:
-			outbox->is_failing = false;
-			outbox->is_late = false;
-			outbox->calls->trouble(outbox->owner, TROUBLE_STATE, true, NULL);
+		case WRITER_PAGE:
+			on_page(outbox, report);
 			break;
-		default:
+		default: /* WELL: its STORED has said so */
 			break;
 		}
-		free(report);
+		writer_report_free(report);
 	}
+	outbox_flush(outbox);
+}
+
+/* In a second, or when the first turn that waits is too old: not a moment later (contract 7). */
+static void
+arm_tick(struct outbox *outbox)
+{
+	int64_t us = US_PER_S;
+	struct timeval when;
+
+	if (outbox->first) {
+		int64_t left = OUTBOX_PATIENCE_US - mono_since(mono_now(), outbox->first->since);
+
+		us = left < 0 ? 0 : left < us ? left : us;
+	}
+	when = (struct timeval){ us / US_PER_S, us % US_PER_S };
+	event_add(outbox->on_tick, &when);
 }
 
 static void
@@ -211,10 +381,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (!outbox->is_late && !outbox->is_failing) {
 			outbox->is_late = true;
 			fault_set(&outbox->why, "state.db has not been written for 5 s");
-			outbox->calls->trouble(outbox->owner, TROUBLE_STATE, false, outbox->why.text);
+			outbox->calls->trouble(
+				outbox->owner, TROUBLE_STATE, false, outbox->why.text);
 		}
-		let_go_first(outbox);
+		let_go_first(outbox, false);
 	}
+	ask_for_pages(outbox);
+	outbox_flush(outbox);
+	arm_tick(outbox);
 }
 
 /* ---- sinks */
@@ -222,17 +396,36 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 static void
 tell_sink_trouble(struct outbox *outbox, const struct teller_report *report, bool is_over)
 {
+	struct place *place = &outbox->places[report->sink];
 	char detail[400];
-	bool is_any_dead = false;
 
-	outbox->dead[report->sink] = !is_over;
-	for (size_t i = 0; i < outbox->sink_count; i++)
-		is_any_dead = is_any_dead || outbox->dead[i];
-	if (is_over && is_any_dead)
-		return; /* the trouble goes on with another sink */
-	snprintf(detail, sizeof(detail), "%s takes no events: %s; %llu dropped", outbox->sink_names[report->sink],
-		report->why.text, (unsigned long long)report->dropped);
-	outbox->calls->trouble(outbox->owner, TROUBLE_SINK, is_over, is_over ? NULL : detail);
+	place->dropped = report->dropped;
+	place->is_dead = !is_over;
+	if (!is_over) {
+		snprintf(detail, sizeof(detail), "%s takes no events: %s", place->name,
+			report->why.text);
+		outbox->calls->trouble(outbox->owner, TROUBLE_SINK, false, detail);
+		return;
+	}
+	for (size_t i = 0; i < outbox->sink_count; i++) {
+		if (outbox->places[i].is_dead)
+			return; /* the trouble goes on with another sink */
+	}
+	outbox->calls->trouble(outbox->owner, TROUBLE_SINK, true, NULL);
+	tell_dropped(outbox);
+}
+
+static void
+note_taken(struct outbox *outbox, const struct teller_report *report)
+{
+	const struct place *place = &outbox->places[report->sink];
+
+	/* Told past those that are still to be read: its cursor would pass them as well. */
+	if (place->is_behind && ulid_compare(report->id, place->put) > 0)
+		return;
+	if (!begin_turn(outbox) ||
+		writer_turn_cursor(outbox->turn, place->name, report->id) != ERR_OK)
+		log_error("out of memory: how far a sink has come is not stored");
 }
 
 static void
@@ -247,87 +440,82 @@ on_teller_reports(evutil_socket_t fd, short what, void *arg)
 		struct teller_report *report = CONTAINER_OF(node, struct teller_report, node);
 
 		node = node->next;
-		if (report->kind == TELLER_TOOK) {
-			if (begin_turn(outbox) && writer_turn_cursor(outbox->turn, outbox->sink_names[report->sink],
-							  report->id) != ERR_OK)
-				log_error("out of memory: how far a sink has come is not stored");
-		} else {
+		if (report->kind == TELLER_TOOK)
+			note_taken(outbox, report);
+		else
 			tell_sink_trouble(outbox, report, report->kind == TELLER_BACK);
-		}
 		free(report);
 	}
+	ask_for_pages(outbox);
 	outbox_flush(outbox);
 }
 
 /* ---- life */
 
-struct replay {
-	struct outbox *outbox;
-	struct ulid cursors[TELLER_MOST_SINKS];
-};
-
-static struct told *
-told_copy(const struct told *told)
-{
-	struct told *copy = calloc(1, sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	copy->id = told->id;
-	copy->kind = told->kind;
-	copy->level = told->level;
-	copy->time = told->time;
-	copy->line = bytes_copy(bytes_of(told->line));
-	copy->json = bytes_copy(bytes_of(told->json));
-	copy->journal = bytes_copy((struct bytes){ told->journal, told->journal_len });
-	copy->journal_len = told->journal_len;
-	if (copy->line && copy->json && copy->journal)
-		return copy;
-	told_free(copy);
-	return NULL;
-}
-
 static void
 on_old_event(void *owner, const struct told *old)
 {
-	struct replay *replay = owner;
-	struct told *told = told_copy(old);
-	unsigned which = 0;
+	struct outbox *outbox = owner;
+	struct told *told = writer_told_copy(old);
 
-	if (!told)
-		return;
-	for (size_t i = 0; i < replay->outbox->sink_count; i++) {
-		if (ulid_compare(told->id, replay->cursors[i]) > 0)
-			which |= 1u << i;
-	}
-	if (which && teller_put(replay->outbox->teller, told, which) != ERR_OK)
-		log_error("out of memory: an event of before reaches no sink");
-	replay->outbox->calls->shown(replay->outbox->owner, told);
+	if (told)
+		outbox->calls->shown(outbox->owner, told);
 }
 
-/* What sinks have not taken is told under its old id; everything kept is shown. */
-static void
-replay_events(struct outbox *outbox, struct store *store)
+/* How far each sink has come; what it has not taken is read once the writer goes (H6-21). */
+static enum err
+place_sinks(struct outbox *outbox, struct store *store, struct fault *why)
 {
-	struct replay replay = { .outbox = outbox };
+	const char *names[TELLER_MOST_SINKS];
 	struct ulid newest = { { 0 } };
-	struct fault why;
+	enum err err;
 
-	if (store_sinks(store, outbox->sink_names, outbox->sink_count, &why) != ERR_OK)
-		log_error("how far sinks have come cannot be stored: %s", why.text);
-	if (store_newest_event(store, &newest, &why) != ERR_OK)
-		return;
-	for (size_t i = 0; i < outbox->sink_count; i++) {
-		if (store_cursor(store, outbox->sink_names[i], &replay.cursors[i], &why) != ERR_OK ||
-			!ulid_is_set(replay.cursors[i]))
-			replay.cursors[i] = newest;
+	for (size_t i = 0; i < outbox->sink_count; i++)
+		names[i] = outbox->places[i].name;
+	if (store_sinks(store, names, outbox->sink_count, why) != ERR_OK)
+		log_error("how far sinks have come cannot be stored: %s", why->text);
+	err = store_newest_event(store, &newest, why);
+	for (size_t i = 0; i < outbox->sink_count && err == ERR_OK; i++) {
+		struct place *place = &outbox->places[i];
+
+		err = store_cursor(store, place->name, &place->put, why);
+		if (err == ERR_OK && !ulid_is_set(place->put))
+			place->put = newest;
+		if (err == ERR_OK)
+			err = store_count_events(store, place->put, &place->behind, why);
+		place->is_behind = err == ERR_OK && place->behind > 0;
 	}
-	if (store_events(store, (struct ulid){ { 0 } }, SIZE_MAX / 2, on_old_event, &replay, &why) != ERR_OK)
-		log_error("events of before cannot be read: %s", why.text);
+	return err;
+}
+
+/* Everything kept is shown. */
+static enum err
+show_old_events(struct outbox *outbox, struct store *store, struct fault *why)
+{
+	struct ulid after = { { 0 } };
+	enum err err = store_event_before(store, STORE_EVENTS_KEPT, &after, why);
+
+	if (err == ERR_OK)
+		err = store_events(store, after, STORE_EVENTS_KEPT, on_old_event, outbox, why);
+	return err;
+}
+
+static void
+begin_from_store(struct outbox *outbox, struct store *store)
+{
+	enum err err = place_sinks(outbox, store, &outbox->why);
+
+	if (err == ERR_OK)
+		err = show_old_events(outbox, store, &outbox->why);
+	if (err != ERR_OK) {
+		log_error("events of before cannot be read: %s", outbox->why.text);
+		outbox->is_failing = true; /* until the writer has written something */
+	}
 }
 
 static struct event *
-watch_queue(struct event_base *base, struct queue *queue, event_callback_fn call, struct outbox *outbox)
+watch_queue(
+	struct event_base *base, struct queue *queue, event_callback_fn call, struct outbox *outbox)
 {
 	struct event *event = event_new(base, queue_fd(queue), EV_READ | EV_PERSIST, call, outbox);
 
@@ -337,43 +525,49 @@ watch_queue(struct event_base *base, struct queue *queue, event_callback_fn call
 }
 
 enum err
-outbox_start(struct event_base *base, struct store *store, struct sink *const *sinks, size_t sink_count,
-	const struct outbox_calls *calls, void *owner, struct outbox **out, struct fault *why)
+outbox_start(struct event_base *base, struct store *store, struct sink *const *sinks,
+	size_t sink_count, const struct outbox_calls *calls, void *owner, struct outbox **out,
+	struct fault *why)
 {
-	static const struct timeval second = { 1, 0 };
-	struct outbox *outbox = calloc(1, sizeof(*outbox));
+	struct outbox *outbox = sink_count > TELLER_MOST_SINKS ? NULL : calloc(1, sizeof(*outbox));
 	enum err err;
 
 	if (!outbox) {
+		for (size_t i = 0; i < sink_count; i++)
+			sink_free(sinks[i]);
 		store_close(store);
-		return ERR_MEMORY;
+		return sink_count > TELLER_MOST_SINKS ? ERR_LIMIT : ERR_MEMORY;
 	}
 	outbox->calls = calls;
 	outbox->owner = owner;
 	outbox->last = &outbox->first;
 	outbox->sink_count = sink_count;
 	for (size_t i = 0; i < sink_count; i++)
-		outbox->sink_names[i] = sinks[i]->name;
+		outbox->places[i] =
+			(struct place){ .name = sinks[i]->name, .asked_at = MONO_NEVER };
 	err = teller_start(sinks, sink_count, NULL, &outbox->teller, why);
 	if (err == ERR_OK) {
-		replay_events(outbox, store);
+		begin_from_store(outbox, store);
 		err = writer_start(store, &outbox->writer, why);
 	} else {
 		store_close(store);
 	}
 	if (err == ERR_OK) {
-		outbox->on_writer = watch_queue(base, writer_reports(outbox->writer), on_writer_reports, outbox);
-		outbox->on_teller = watch_queue(base, teller_reports(outbox->teller), on_teller_reports, outbox);
-		outbox->on_tick = event_new(base, -1, EV_PERSIST, on_tick, outbox);
+		outbox->on_writer = watch_queue(
+			base, writer_reports(outbox->writer), on_writer_reports, outbox);
+		outbox->on_teller = watch_queue(
+			base, teller_reports(outbox->teller), on_teller_reports, outbox);
+		outbox->on_tick = event_new(base, -1, 0, on_tick, outbox);
 		if (!outbox->on_writer || !outbox->on_teller || !outbox->on_tick)
 			err = ERR_MEMORY;
 	}
 	if (err != ERR_OK) {
-		outbox_end(outbox, mono_now());
+		outbox_end(outbox, mono_add(mono_now(), US_PER_S));
 		return err;
 	}
-	event_add(outbox->on_tick, &second);
-	outbox->ticket = 1;
+	ask_for_pages(outbox);
+	outbox_flush(outbox);
+	arm_tick(outbox);
 	*out = outbox;
 	return ERR_OK;
 }
@@ -391,13 +585,15 @@ void
 outbox_figures(struct outbox *outbox, struct teller_figures *out)
 {
 	teller_figures(outbox->teller, out);
+	for (size_t i = 0; i < outbox->sink_count; i++)
+		out->sinks[i].queue += outbox->places[i].behind;
 }
 
 bool
 outbox_has_sink(const struct outbox *outbox, const char *name)
 {
 	for (size_t i = 0; i < outbox->sink_count; i++) {
-		if (strcmp(outbox->sink_names[i], name) == 0)
+		if (strcmp(outbox->places[i].name, name) == 0)
 			return true;
 	}
 	return false;
@@ -418,32 +614,22 @@ outbox_end(struct outbox *outbox, mono_t deadline)
 
 	if (outbox->writer)
 		outbox_flush(outbox);
-	/* The writer first: what it still makes durable is told with its id; then cursors in one last, short write. */
-	if (outbox->writer) {
-		while (outbox->first && mono_is_before(mono_now(), mono_add(deadline, -left_us / 2))) {
-			on_writer_reports(-1, 0, outbox);
-			if (outbox->first)
-				mono_sleep(5 * US_PER_MS);
-		}
+	/* The writer first: what it still makes durable is told; then the cursors in a last, short
+	 * write. */
+	while (outbox->writer && outbox->first &&
+		mono_is_before(mono_now(), mono_add(deadline, -left_us / 2))) {
+		on_writer_reports(-1, 0, outbox);
+		if (outbox->first)
+			mono_sleep(5 * US_PER_MS);
 	}
 	while (outbox->first)
-		let_go_first(outbox);
-	if (outbox->teller && outbox->writer) {
-		struct teller_figures figures;
-		bool is_told = false;
-
-		while (!is_told && mono_is_before(mono_now(), mono_add(deadline, -left_us / 4))) {
-			is_told = true;
-			teller_figures(outbox->teller, &figures);
-			for (size_t i = 0; i < figures.sink_count; i++)
-				is_told = is_told && figures.sinks[i].queue == 0;
-			if (!is_told)
-				mono_sleep(5 * US_PER_MS);
-		}
+		let_go_first(outbox, false);
+	if (outbox->teller)
+		teller_stop(outbox->teller, mono_add(deadline, -left_us / 4));
+	if (outbox->teller && outbox->writer)
 		on_teller_reports(-1, 0, outbox);
-	}
 	while (outbox->first)
-		let_go_first(outbox); /* the turn of the last cursors */
+		let_go_first(outbox, false); /* the turn of the last cursors */
 	event_free_null(outbox->on_writer);
 	event_free_null(outbox->on_teller);
 	event_free_null(outbox->on_tick);

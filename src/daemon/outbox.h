@@ -1,9 +1,10 @@
 /*
  * outbox.h: the main loop's side of what lasts and what is told. Layer: daemon.
  *
- * A turn of the main loop gathers rows, events and leaves for logins; outbox_flush() hands it to the writer. When the
- * writer says that it is durable, or 5 s have passed (contract 7), its events go to the sinks and to the socket and its
- * leaves are given. So an event is told once, in order, and a full, broken or hanging disk delays it by 5 s.
+ * A turn of the main loop gathers rows, events and leaves for logins; outbox_flush() hands it to
+ * the writer. When the writer says that it is durable, or 5 s have passed (contract 7), its events
+ * go to the sinks and to the socket and its leaves are given. So an event is told once, in order,
+ * and a full, broken or hanging disk delays it by 5 s.
  */
 #ifndef DAEMON_OUTBOX_H
 #define DAEMON_OUTBOX_H
@@ -24,10 +25,14 @@ struct outbox_calls {
 	void (*trouble)(void *owner, enum trouble kind, bool is_over, const char *detail);
 };
 
-/* store and sinks are the outbox's from here on, also on failure. What a sink has not taken yet (its cursor in the store)
- * is told now, under its old id; the last events are shown. ERR_MEMORY, ERR_IO */
-CHECKED enum err outbox_start(struct event_base *base, struct store *store, struct sink *const *sinks, size_t sink_count,
-	const struct outbox_calls *calls, void *owner, struct outbox **out, struct fault *why);
+/*
+ * store and sinks are the outbox's from here on, also on failure. The last events are shown now;
+ * what a sink has not taken yet (its cursor in the store) is told from now on under its old id,
+ * read page by page (H6-21). ERR_MEMORY, ERR_IO, ERR_LIMIT (TELLER_MOST_SINKS)
+ */
+CHECKED enum err outbox_start(struct event_base *base, struct store *store,
+	struct sink *const *sinks, size_t sink_count, const struct outbox_calls *calls, void *owner,
+	struct outbox **out, struct fault *why);
 /* Both are the outbox's, also where memory is short (then `trouble`). */
 void outbox_row(struct outbox *outbox, enum row_kind kind, char *key, char *value);
 void outbox_event(struct outbox *outbox, struct told *told);
@@ -39,7 +44,8 @@ bool outbox_is_storing(const struct outbox *outbox, struct fault *why);
 void outbox_figures(struct outbox *outbox, struct teller_figures *out);
 /* True where a sink of this name is there. */
 bool outbox_has_sink(const struct outbox *outbox, const char *name);
-/* Writes and tells what it can until the deadline. False: the disk hangs; the process must end by itself. */
+/* Writes and tells what it can until the deadline. False: the disk hangs; the process must end by
+ * itself. */
 bool outbox_end(struct outbox *outbox, mono_t deadline);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * writer.c: the disk's thread. Layer: daemon.
  *
- * Group commit: the thread takes all turns that wait, writes them in one transaction, and what came meanwhile is the next
- * group; so a slow disk makes groups larger, never the queue.
+ * Group commit: the thread takes all turns that wait, writes them in one transaction, and what came
+ * meanwhile is the next group; so a slow disk makes groups larger, never the queue.
  */
 #define HASH_NONFATAL_OOM 1
 #include "daemon/writer.h"
@@ -38,11 +38,15 @@ struct writer {
 	struct told **events;
 	size_t event_count;
 	size_t event_room;
-	struct writer_cursor cursors[4];
+	struct writer_cursor cursors[STORE_SINKS_MOST];
 	size_t cursor_count;
-	uint64_t ticket;	/* of the last turn taken */
-	uint64_t ticket_stored; /* reported */
+	struct writer_page pages[STORE_SINKS_MOST]; /* by sink; most 0: none asked for */
+	uint64_t ticket;			    /* of the last turn taken */
+	uint64_t ticket_stored;			    /* reported */
+	uint64_t lost;
+	uint64_t dropped;
 	bool is_failing;
+	mono_t retry_at;
 	char failing_why[sizeof(((struct fault *)0)->text)];
 	size_t events_since_clean;
 };
@@ -109,6 +113,18 @@ writer_turn_cursor(struct writer_turn *turn, const char *sink, struct ulid id)
 	return ERR_OK;
 }
 
+enum err
+writer_turn_page(struct writer_turn *turn, struct writer_page page)
+{
+	struct writer_page *pages = grown(turn->pages, turn->page_count, sizeof(*pages));
+
+	if (!pages)
+		return ERR_MEMORY;
+	turn->pages = pages;
+	turn->pages[turn->page_count++] = page;
+	return ERR_OK;
+}
+
 static void
 row_done(struct writer_row *row)
 {
@@ -128,6 +144,7 @@ writer_turn_free(struct writer_turn *turn)
 	free(turn->rows);
 	free(turn->events);
 	free(turn->cursors);
+	free(turn->pages);
 	free(turn);
 }
 
@@ -194,15 +211,15 @@ wait_cursor(struct writer *writer, const struct writer_cursor *cursor)
 static void
 wait_turn(struct writer *writer, struct writer_turn *turn)
 {
-	enum err err = ERR_OK;
-
-	for (size_t i = 0; i < turn->row_count && err == ERR_OK; i++)
-		err = wait_row(writer, &turn->rows[i]);
-	for (size_t i = 0; i < turn->event_count && err == ERR_OK; i++)
-		err = wait_event(writer, &turn->events[i]);
+	/* What there is no room for is counted, and told with the next STORED; the rest goes on. */
+	for (size_t i = 0; i < turn->row_count; i++)
+		writer->lost += wait_row(writer, &turn->rows[i]) != ERR_OK;
+	for (size_t i = 0; i < turn->event_count; i++)
+		writer->lost += wait_event(writer, &turn->events[i]) != ERR_OK;
 	for (size_t i = 0; i < turn->cursor_count; i++)
 		wait_cursor(writer, &turn->cursors[i]);
-	/* Where memory is short the ticket is still taken: outbox.c tells the events from memory after 5 s. */
+	for (size_t i = 0; i < turn->page_count; i++)
+		writer->pages[turn->pages[i].sink] = turn->pages[i];
 	writer->ticket = turn->ticket;
 	writer_turn_free(turn);
 }
@@ -210,7 +227,8 @@ wait_turn(struct writer *writer, struct writer_turn *turn)
 static bool
 has_waiting(const struct writer *writer)
 {
-	return writer->rows || writer->event_count || writer->cursor_count || writer->ticket != writer->ticket_stored;
+	return writer->rows || writer->event_count || writer->cursor_count ||
+	       writer->ticket != writer->ticket_stored;
 }
 
 static void
@@ -219,8 +237,7 @@ drop_waiting(struct writer *writer)
 	struct waiting_row *row;
 	struct waiting_row *next;
 
-	HASH_ITER(hh, writer->rows, row, next)
-	{
+	HASH_ITER (hh, writer->rows, row, next) {
 		HASH_DEL(writer->rows, row);
 		row_done(&row->row);
 		free(row);
@@ -231,29 +248,53 @@ drop_waiting(struct writer *writer)
 	writer->cursor_count = 0;
 }
 
-/* ---- writing */
+/* ---- writing and reading */
 
+struct told *
+writer_told_copy(const struct told *told)
+{
+	struct told *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	copy->id = told->id;
+	copy->kind = told->kind;
+	copy->level = told->level;
+	copy->time = told->time;
+	copy->line = bytes_copy(bytes_of(told->line));
+	copy->json = bytes_copy(bytes_of(told->json));
+	copy->journal = bytes_copy((struct bytes){ told->journal, told->journal_len });
+	copy->journal_len = told->journal_len;
+	if (copy->line && copy->json && copy->journal)
+		return copy;
+	told_free(copy);
+	return NULL;
+}
+
+/* *dropped: events that a sink will miss, once this is committed. */
 static enum err
-put_waiting(struct writer *writer, struct fault *why)
+put_waiting(struct writer *writer, size_t *dropped, struct fault *why)
 {
 	struct waiting_row *row;
 	struct waiting_row *next;
 	enum err err = ERR_OK;
 
-	HASH_ITER(hh, writer->rows, row, next)
-	{
-		err = store_put_row(writer->store, row->row.kind, bytes_of(row->row.key), row->row.value, why);
+	HASH_ITER (hh, writer->rows, row, next) {
+		err = store_put_row(
+			writer->store, row->row.kind, bytes_of(row->row.key), row->row.value, why);
 		if (err != ERR_OK)
 			return err;
 	}
 	for (size_t i = 0; i < writer->event_count && err == ERR_OK; i++)
 		err = store_put_event(writer->store, writer->events[i], why);
 	for (size_t i = 0; i < writer->cursor_count && err == ERR_OK; i++)
-		err = store_put_cursor(writer->store, writer->cursors[i].sink, writer->cursors[i].id, why);
-	writer->events_since_clean += writer->event_count;
-	if (err == ERR_OK && writer->events_since_clean >= CLEAN_EVERY_EVENTS) {
-		writer->events_since_clean = 0;
+		err = store_put_cursor(
+			writer->store, writer->cursors[i].sink, writer->cursors[i].id, why);
+	if (err == ERR_OK &&
+		writer->events_since_clean + writer->event_count >= CLEAN_EVERY_EVENTS) {
 		err = store_clean(writer->store, why);
+		if (err == ERR_OK)
+			err = store_clean_untaken(writer->store, dropped, why);
 	}
 	return err;
 }
@@ -261,17 +302,24 @@ put_waiting(struct writer *writer, struct fault *why)
 static enum err
 write_waiting(struct writer *writer, struct fault *why)
 {
+	size_t dropped = 0;
 	enum err err;
 
 	if (!writer->rows && !writer->event_count && !writer->cursor_count)
 		return ERR_OK; /* a turn with nothing in it */
 	err = store_begin(writer->store, why);
+	if (err != ERR_OK)
+		return err;
+	err = put_waiting(writer, &dropped, why);
+	if (err == ERR_OK)
+		err = store_commit(writer->store, why);
+	else
+		store_rollback(writer->store);
 	if (err == ERR_OK) {
-		err = put_waiting(writer, why);
-		if (err == ERR_OK)
-			err = store_commit(writer->store, why);
-		else
-			store_rollback(writer->store);
+		writer->dropped += dropped;
+		writer->events_since_clean += writer->event_count;
+		if (writer->events_since_clean >= CLEAN_EVERY_EVENTS)
+			writer->events_since_clean = 0;
 	}
 	return err;
 }
@@ -285,18 +333,66 @@ report(struct writer *writer, enum writer_report_kind kind, const struct fault *
 		return; /* the next one says the same or more; outbox.c has its deadline */
 	report->kind = kind;
 	report->ticket = writer->ticket;
+	report->lost = writer->lost;
+	report->dropped = writer->dropped;
 	if (why)
 		report->why = *why;
 	queue_put(writer->reports, &report->node);
 }
 
 static void
-go_round(struct writer *writer)
+on_page_event(void *owner, const struct told *event)
+{
+	struct writer_report *report = owner;
+	struct told **events;
+	struct told *copy;
+
+	if (report->err != ERR_OK)
+		return; /* a gap would be for ever */
+	events = grown(report->events, report->event_count, sizeof(*events));
+	if (events)
+		report->events = events;
+	copy = events ? writer_told_copy(event) : NULL;
+	if (copy)
+		report->events[report->event_count++] = copy;
+	else
+		report->err = ERR_MEMORY;
+}
+
+/* Behind what was just written, so that an event is either in the page or in a later STORED. */
+static void
+read_pages(struct writer *writer)
+{
+	for (size_t i = 0; i < COUNT_OF(writer->pages); i++) {
+		struct writer_page page = writer->pages[i];
+		struct writer_report *report;
+		enum err err;
+
+		if (page.most == 0)
+			continue;
+		writer->pages[i].most = 0;
+		report = calloc(1, sizeof(*report));
+		if (!report)
+			continue; /* outbox.c asks again */
+		report->kind = WRITER_PAGE;
+		report->sink = page.sink;
+		err = store_events(
+			writer->store, page.after, page.most, on_page_event, report, &report->why);
+		if (report->err == ERR_OK)
+			report->err = err;
+		queue_put(writer->reports, &report->node);
+	}
+}
+
+static void
+write_round(struct writer *writer, bool is_last)
 {
 	struct fault why = { "" };
 
 	if (!has_waiting(writer))
 		return;
+	if (writer->is_failing && !is_last && mono_is_before(mono_now(), writer->retry_at))
+		return; /* not all that waits anew with each turn that comes */
 	if (write_waiting(writer, &why) == ERR_OK) {
 		drop_waiting(writer);
 		writer->ticket_stored = writer->ticket;
@@ -304,7 +400,10 @@ go_round(struct writer *writer)
 		if (writer->is_failing)
 			report(writer, WRITER_WELL, NULL);
 		writer->is_failing = false;
-	} else if (!writer->is_failing || strcmp(writer->failing_why, why.text) != 0) {
+		return;
+	}
+	writer->retry_at = mono_add(mono_now(), RETRY_MS * US_PER_MS);
+	if (!writer->is_failing || strcmp(writer->failing_why, why.text) != 0) {
 		writer->is_failing = true;
 		memcpy(writer->failing_why, why.text, sizeof(why.text));
 		report(writer, WRITER_FAILING, &why);
@@ -330,7 +429,8 @@ writer_run(void *arg)
 			wait_turn(writer, CONTAINER_OF(node, struct writer_turn, node));
 			node = next;
 		}
-		go_round(writer);
+		write_round(writer, is_ending);
+		read_pages(writer);
 		atomic_store(&writer->last_turn_us, mono_now().us);
 	}
 	atomic_store(&writer->has_ended, true);
@@ -348,7 +448,7 @@ drop_turn(struct queue_node *node)
 static void
 drop_report(struct queue_node *node)
 {
-	free(CONTAINER_OF(node, struct writer_report, node));
+	writer_report_free(CONTAINER_OF(node, struct writer_report, node));
 }
 
 static void
@@ -403,6 +503,15 @@ struct queue *
 writer_reports(struct writer *writer)
 {
 	return writer->reports;
+}
+
+void
+writer_report_free(struct writer_report *report)
+{
+	for (size_t i = 0; i < report->event_count; i++)
+		told_free(report->events[i]);
+	free(report->events);
+	free(report);
 }
 
 mono_t

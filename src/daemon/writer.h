@@ -1,8 +1,10 @@
 /*
- * writer.h: the thread that owns the store: what one turn of the main loop decided becomes one transaction. Layer: daemon.
+ * writer.h: the thread that owns the store: what one turn of the main loop decided becomes one
+ * transaction. Layer: daemon.
  *
- * A full or broken disk never loses a turn: rows (the newest of each key) and events wait in memory and are tried again
- * every second. A disk that hangs holds up this thread alone; who waits for a ticket has a deadline of its own (outbox.h).
+ * A full or broken disk never loses a turn: rows (the newest of each key) and events wait in memory
+ * and are tried again every second. A disk that hangs holds up this thread alone; who waits for a
+ * ticket has a deadline of its own (outbox.h).
  */
 #ifndef DAEMON_WRITER_H
 #define DAEMON_WRITER_H
@@ -25,6 +27,13 @@ struct writer_cursor {
 	struct ulid id;
 };
 
+/* A wish to read events behind `after`, oldest first, for a sink: answered by a WRITER_PAGE. */
+struct writer_page {
+	size_t sink;
+	struct ulid after;
+	size_t most;
+};
+
 /* One turn; all of it is the writer's once put. */
 struct writer_turn {
 	struct queue_node node;
@@ -35,12 +44,15 @@ struct writer_turn {
 	size_t event_count;
 	struct writer_cursor *cursors;
 	size_t cursor_count;
+	struct writer_page *pages;
+	size_t page_count;
 };
 
 enum writer_report_kind {
 	WRITER_STORED,	/* everything up to and with ticket is durable */
 	WRITER_FAILING, /* the store cannot be written: why; again whenever the reason changes */
 	WRITER_WELL,	/* it can be again, and all that waited was written */
+	WRITER_PAGE,	/* events: what was stored before this report and is behind `after` */
 	WRITER_REPORT_COUNT
 };
 
@@ -48,7 +60,14 @@ struct writer_report {
 	struct queue_node node;
 	enum writer_report_kind kind;
 	uint64_t ticket;
+	uint64_t lost; /* rows and events so far that could not be kept: memory, WRITER_MOST_WAITING
+			*/
+	uint64_t dropped; /* events so far that STORE_EVENTS_MOST took before a sink had them */
 	struct fault why;
+	size_t sink;	      /* PAGE */
+	enum err err;	      /* PAGE: OK, or why there are fewer events than there could be */
+	struct told **events; /* PAGE: an owner each, writer_report_free() drops it */
+	size_t event_count;
 };
 
 /* store is the writer's from here on (also on failure). ERR_MEMORY, ERR_IO (no thread) */
@@ -56,20 +75,26 @@ CHECKED enum err writer_start(struct store *store, struct writer **out, struct f
 /* NULL where the allocator said no. */
 struct writer_turn *writer_turn_new(uint64_t ticket);
 /* key and value are the turn's, also on failure. */
-CHECKED enum err writer_turn_row(struct writer_turn *turn, enum row_kind kind, char *key, char *value);
+CHECKED enum err writer_turn_row(
+	struct writer_turn *turn, enum row_kind kind, char *key, char *value);
 /* told is the turn's, also on failure. */
 CHECKED enum err writer_turn_event(struct writer_turn *turn, struct told *told);
 CHECKED enum err writer_turn_cursor(struct writer_turn *turn, const char *sink, struct ulid id);
+/* sink below STORE_SINKS_MOST. Of several for one sink that wait together the last is answered. */
+CHECKED enum err writer_turn_page(struct writer_turn *turn, struct writer_page page);
 void writer_turn_free(struct writer_turn *turn);
 /* Never waits. */
 void writer_put(struct writer *writer, struct writer_turn *turn);
-/* For the main loop: when readable, take all; each is a writer_report to be free()d. */
+/* For the main loop: when readable, take all; each is a writer_report, for writer_report_free(). */
 struct queue *writer_reports(struct writer *writer);
+void writer_report_free(struct writer_report *report);
+/* A copy of what the store lends; NULL where the allocator said no. */
+struct told *writer_told_copy(const struct told *told);
 /* When the thread last went round; older than a few seconds: it hangs in the disk. */
 mono_t writer_last_turn(struct writer *writer);
 /*
- * Writes what waits, then ends the thread and closes the store. False: it hangs past deadline and is left alone,
- * with all that it owns; the process must end.
+ * Writes what waits, then ends the thread and closes the store. False: it hangs past deadline and
+ * is left alone, with all that it owns; the process must end.
  */
 bool writer_end(struct writer *writer, mono_t deadline);
 

@@ -1,9 +1,10 @@
 /*
  * open.c: the state directory and state.db at start. Layer: store.
  *
- * sqlite3_open() succeeds on nearly anything: an empty file is a fine, empty database, and garbage shows at the first use.
- * So: the name is looked at without following links, then quick_check, application_id and user_version, and a file
- * that existed and is empty counts as damaged (H6-05). What is damaged is set aside by name with its -wal and -shm.
+ * sqlite3_open() succeeds on nearly anything: an empty file is a fine, empty database, and garbage
+ * shows at the first use. So: the name is looked at without following links, then quick_check,
+ * application_id and user_version, and a file that existed and is empty counts as damaged (H6-05).
+ * What is damaged is set aside by name with its -wal and -shm.
  */
 #include "store/open.h"
 
@@ -23,16 +24,17 @@
 /* Beside the damaged ones only so many are kept (H6-07). */
 #define MOST_SET_ASIDE 3
 
-static const char schema[] = "PRAGMA application_id = 1835169585;"
-			     "PRAGMA user_version = 1;"
-			     "CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
-			     " PRIMARY KEY(kind, key)) WITHOUT ROWID;"
-			     /* With a rowid: ids are counted in an index of their own, without the texts. */
-			     "CREATE TABLE event(id BLOB PRIMARY KEY, kind TEXT NOT NULL, level TEXT NOT NULL,"
-			     " time_us INTEGER NOT NULL, line TEXT NOT NULL, json TEXT NOT NULL,"
-			     " journal BLOB NOT NULL);"
-			     "CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
-			     "CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+static const char schema[] =
+	"PRAGMA application_id = 1835169585;"
+	"PRAGMA user_version = 1;"
+	"CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY(kind, key)) WITHOUT ROWID;"
+	/* With a rowid: ids are counted in an index of their own, without the texts. */
+	"CREATE TABLE event(id BLOB PRIMARY KEY, kind TEXT NOT NULL, level TEXT NOT NULL,"
+	" time_us INTEGER NOT NULL, line TEXT NOT NULL, json TEXT NOT NULL,"
+	" journal BLOB NOT NULL);"
+	"CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
 enum err
 store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
@@ -51,7 +53,8 @@ store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
 		fault_set(why, "%s/lock: %s", dir, strerror(errno));
 		return err_from_errno(errno);
 	}
-	/* The lock is the kernel's: it goes with the process, whatever its number is used for next (H5-20). */
+	/* The lock is the kernel's: it goes with the process, whatever its number is used for next
+	 * (H5-20). */
 	if (flock(*lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return ERR_OK;
 	if (errno == EWOULDBLOCK) {
@@ -68,7 +71,8 @@ number_of(sqlite3 *db, const char *sql, int otherwise)
 	sqlite3_stmt *statement = NULL;
 	int number = otherwise;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+		sqlite3_step(statement) == SQLITE_ROW)
 		number = sqlite3_column_int(statement, 0);
 	sqlite3_finalize(statement);
 	return number;
@@ -92,7 +96,8 @@ check(sqlite3 *db, struct fault *why)
 		err = err_from_sqlite(code);
 	}
 	if (err != ERR_OK)
-		fault_set(why, "state.db: %s", code == SQLITE_ROW ? "its pages are damaged" : sqlite3_errmsg(db));
+		fault_set(why, "state.db: %s",
+			code == SQLITE_ROW ? "its pages are damaged" : sqlite3_errmsg(db));
 	sqlite3_finalize(statement);
 	if (err != ERR_OK)
 		return err;
@@ -102,8 +107,9 @@ check(sqlite3 *db, struct fault *why)
 	}
 	version = number_of(db, "PRAGMA user_version", 0);
 	if (version > STATE_VERSION) {
-		fault_set(why, "state.db has version %d, this mboxwatchd knows %d; install the newer one", version,
-			STATE_VERSION);
+		fault_set(why,
+			"state.db has version %d, this mboxwatchd knows %d; install the newer one",
+			version, STATE_VERSION);
 		return ERR_TOO_NEW;
 	}
 	return ERR_OK;
@@ -122,7 +128,8 @@ exec(sqlite3 *db, const char *sql, struct fault *why)
 static enum err
 open_one(const char *path, bool is_new, sqlite3 **out, struct fault *why)
 {
-	int code = sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sqlite3_open_v2(
+		path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	enum err err = err_from_sqlite(code);
 
 	if (err != ERR_OK) {
@@ -134,7 +141,10 @@ open_one(const char *path, bool is_new, sqlite3 **out, struct fault *why)
 	if (!is_new)
 		err = check(*out, why);
 	if (err == ERR_OK)
-		err = exec(*out, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;", why);
+		err = exec(*out,
+			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = "
+			"MEMORY;",
+			why);
 	if (err == ERR_OK && is_new) {
 		err = exec(*out, "BEGIN IMMEDIATE", why);
 		if (err == ERR_OK)
@@ -189,7 +199,8 @@ static enum err
 key_of(sqlite3 *db, struct fingerprint_key *key, struct fault *why)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, "SELECT value FROM key WHERE name = 'fingerprint'", -1, &statement, NULL);
+	int code = sqlite3_prepare_v2(
+		db, "SELECT value FROM key WHERE name = 'fingerprint'", -1, &statement, NULL);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
@@ -201,8 +212,9 @@ key_of(sqlite3 *db, struct fingerprint_key *key, struct fault *why)
 	sqlite3_finalize(statement);
 	statement = NULL;
 	random_fill(key->bytes, sizeof(key->bytes));
-	code = sqlite3_prepare_v2(
-		db, "INSERT OR REPLACE INTO key(name, value) VALUES('fingerprint', ?1)", -1, &statement, NULL);
+	code = sqlite3_prepare_v2(db,
+		"INSERT OR REPLACE INTO key(name, value) VALUES('fingerprint', ?1)", -1, &statement,
+		NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_bind_blob(statement, 1, key->bytes, sizeof(key->bytes), SQLITE_STATIC);
 		code = sqlite3_step(statement);
@@ -214,7 +226,8 @@ key_of(sqlite3 *db, struct fingerprint_key *key, struct fault *why)
 }
 
 enum err
-store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_opened *opened, struct fault *why)
+store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_opened *opened,
+	struct fault *why)
 {
 	char path[4096];
 	struct stat status;
@@ -222,7 +235,8 @@ store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_
 	mode_t mask;
 	enum err err;
 
-	random_fill(opened->fingerprint_key.bytes, sizeof(opened->fingerprint_key.bytes)); /* for a start without a file */
+	random_fill(opened->fingerprint_key.bytes,
+		sizeof(opened->fingerprint_key.bytes)); /* for a start without a file */
 	if (is_there && !S_ISREG(status.st_mode)) {
 		fault_set(why, "%s/" STATE_NAME ": no regular file%s", dir,
 			S_ISLNK(status.st_mode) ? " (a symbolic link)" : "");

@@ -1,5 +1,6 @@
 /*
- * open.h: the state directory and its file: lock, checks, setting aside, making anew. Layer: store, for store.c alone.
+ * open.h: the state directory and its file: lock, checks, setting aside, making anew. Layer: store,
+ * for store.c alone.
  */
 #ifndef STORE_OPEN_H
 #define STORE_OPEN_H
@@ -10,11 +11,13 @@
 
 enum err err_from_sqlite(int code);
 
-/* Opens the directory (made 0700 where missing) and takes the kernel's lock on its file `lock`: *lock_fd holds it.
- * ERR_BUSY: another process has it. On other errors *dir_fd may be open; both are the caller's to close. */
+/* Opens the directory (made 0700 where missing) and takes the kernel's lock on its file `lock`:
+ * *lock_fd holds it. ERR_BUSY: another process has it. On other errors *dir_fd may be open; both
+ * are the caller's to close. */
 CHECKED enum err store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why);
-/* Opens or makes DIR/state.db, checked. Errors as of store_open(); *out may be set also then and is the caller's. */
-CHECKED enum err store_file_open(
-	const char *dir, int dir_fd, struct sqlite3 **out, struct store_opened *opened, struct fault *why);
+/* Opens or makes DIR/state.db, checked. Errors as of store_open(); *out may be set also then and is
+ * the caller's. */
+CHECKED enum err store_file_open(const char *dir, int dir_fd, struct sqlite3 **out,
+	struct store_opened *opened, struct fault *why);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * store.c: state.db: rows, the outbox of events, the sinks' cursors. Layer: store.
- * Not here: when it is called and what happens while the disk fails (daemon/writer.c); files set aside (open.c).
+ * Not here: when it is called and what happens while the disk fails (daemon/writer.c); files set
+ * aside (open.c).
  *
- * One database, three tables. `row` holds what watch keeps, by kind and key. `event` is the outbox: an event and the rows that
- * belong to it are in one transaction, so after kill -9 there are both or neither. `cursor` says how far each sink has
- * come. WAL with synchronous=FULL: what was reported as committed outlives a power cut (H6-13).
+ * One database, three tables. `row` holds what watch keeps, by kind and key. `event` is the outbox:
+ * an event and the rows that belong to it are in one transaction, so after kill -9 there are both
+ * or neither. `cursor` says how far each sink has come. WAL with synchronous=FULL: what was
+ * reported as committed outlives a power cut (H6-13).
  */
 #include "store/store.h"
 
@@ -21,12 +23,15 @@ enum statement {
 	ROWS,
 	PUT_EVENT,
 	EVENTS,
+	COUNT_EVENTS,
 	NEWEST_EVENT,
+	EVENT_BEFORE,
 	PUT_CURSOR,
 	CURSOR,
 	NEW_CURSOR,
 	DROP_CURSORS,
 	CLEAN,
+	CLEAN_UNTAKEN,
 	STATEMENT_COUNT
 };
 
@@ -36,18 +41,30 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[DELETE_ROW] = "DELETE FROM row WHERE kind = ?1 AND key = ?2",
 	[ROWS] = "SELECT kind, key, value FROM row",
 	/* An event told again after a crash keeps its id: it is there already. */
-	[PUT_EVENT] = "INSERT INTO event(id, kind, level, time_us, line, json, journal) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	[PUT_EVENT] = "INSERT INTO event(id, kind, level, time_us, line, json, journal) VALUES(?1, "
+		      "?2, ?3, ?4, ?5, ?6, ?7)"
 		      " ON CONFLICT(id) DO NOTHING",
-	[EVENTS] = "SELECT id, kind, level, time_us, line, json, journal FROM event WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[EVENTS] = "SELECT id, kind, level, time_us, line, json, journal FROM event WHERE id > ?1 "
+		   "ORDER BY id LIMIT ?2",
+	[COUNT_EVENTS] = "SELECT count(*) FROM event WHERE id > ?1",
 	[NEWEST_EVENT] = "SELECT max(id) FROM event",
-	[PUT_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET id = excluded.id",
+	[EVENT_BEFORE] = "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?1",
+	[PUT_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE "
+		       "SET id = excluded.id",
 	[CURSOR] = "SELECT id FROM cursor WHERE sink = ?1",
-	[NEW_CURSOR] = "INSERT INTO cursor(sink, id) VALUES(?1, coalesce((SELECT max(id) FROM cursor),"
-		       " (SELECT max(id) FROM event), x'00000000000000000000000000000001')) ON CONFLICT(sink) DO NOTHING",
+	[NEW_CURSOR] =
+		"INSERT INTO cursor(sink, id) VALUES(?1, coalesce((SELECT max(id) FROM cursor),"
+		" (SELECT max(id) FROM event), x'00000000000000000000000000000001')) ON "
+		"CONFLICT(sink) DO NOTHING",
 	[DROP_CURSORS] = "DELETE FROM cursor WHERE sink NOT IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	/* The newest STORE_EVENTS_KEPT stay, and all that a sink has not taken yet; 500 at a time. */
-	[CLEAN] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < (SELECT id FROM event ORDER BY id DESC"
-		  " LIMIT 1 OFFSET ?1) AND id <= coalesce((SELECT min(id) FROM cursor), x'') ORDER BY id LIMIT 500)",
+	/* 1,000 at a time: twice what comes between two cleanings, so that a pile goes. */
+	[CLEAN] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id <"
+		  " (SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+		  " AND id <= coalesce((SELECT min(id) FROM cursor), x'') ORDER BY id LIMIT 1000)",
+	[CLEAN_UNTAKEN] =
+		"DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id <"
+		" (SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+		" AND id > coalesce((SELECT min(id) FROM cursor), x'') ORDER BY id LIMIT 1000)",
 };
 
 struct store {
@@ -101,14 +118,16 @@ static enum err
 prepare_all(struct store *store, struct fault *why)
 {
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-		int code = sqlite3_prepare_v3(
-			store->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &store->prepared[i], NULL);
+		int code = sqlite3_prepare_v3(store->db, statements[i], -1,
+			SQLITE_PREPARE_PERSISTENT, &store->prepared[i], NULL);
 
 		if (code != SQLITE_OK)
 			return told_why(store, code, why);
 	}
 	return ERR_OK;
 }
+
+static bool reserve_give_up(struct store *store);
 
 /* Runs a statement that gives no row; bindings are the caller's and go. */
 static enum err
@@ -120,6 +139,8 @@ run(struct store *store, enum statement which, struct fault *why)
 
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
+	if (err == ERR_FULL)
+		reserve_give_up(store); /* there is room when the caller tries it all again */
 	return err;
 }
 
@@ -132,7 +153,8 @@ usable(const struct store *store, struct fault *why)
 	return store->why_not;
 }
 
-/* ---- the reserve: 1 MiB given up when the disk is full, so that the next commit finds room (trials: DELETE does not) */
+/* ---- the reserve: 1 MiB given up when the disk is full, so that the next commit finds room
+ * (trials: DELETE does not) */
 
 #define RESERVE_NAME "reserve"
 #define RESERVE_BYTES (1024 * 1024)
@@ -261,7 +283,8 @@ store_commit(struct store *store, struct fault *why)
 /* ---- rows */
 
 enum err
-store_put_row(struct store *store, enum row_kind kind, struct bytes key, const char *value, struct fault *why)
+store_put_row(struct store *store, enum row_kind kind, struct bytes key, const char *value,
+	struct fault *why)
 {
 	enum statement which = value ? PUT_ROW : DELETE_ROW;
 	sqlite3_stmt *statement;
@@ -274,10 +297,7 @@ store_put_row(struct store *store, enum row_kind kind, struct bytes key, const c
 	sqlite3_bind_text(statement, 2, key.at, (int)key.len, SQLITE_STATIC);
 	if (value)
 		sqlite3_bind_text(statement, 3, value, -1, SQLITE_STATIC);
-	err = run(store, which, why);
-	if (err == ERR_FULL && reserve_give_up(store))
-		fault_set(why, "the disk is full; the reserve was given up");
-	return err;
+	return run(store, which, why);
 }
 
 static struct bytes
@@ -301,7 +321,8 @@ store_rows(struct store *store, store_on_row *on_row, void *owner, struct fault 
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		enum row_kind kind;
 
-		/* A kind that we do not know is a later version's or an administrator's: left alone. */
+		/* A kind that we do not know is a later version's or an administrator's: left
+		 * alone. */
 		if (row_kind_from_name(column_bytes(statement, 0), &kind) == ERR_OK)
 			on_row(owner, kind, column_bytes(statement, 1), column_bytes(statement, 2));
 	}
@@ -331,7 +352,8 @@ store_put_event(struct store *store, const struct told *told, struct fault *why)
 	return run(store, PUT_EVENT, why);
 }
 
-/* Reads a row of EVENTS into told, whose texts are borrowed from the statement. False: it is no event of ours. */
+/* Reads a row of EVENTS into told, whose texts are borrowed from the statement. False: it is no
+ * event of ours. */
 static bool
 read_event(sqlite3_stmt *statement, struct told *told)
 {
@@ -339,7 +361,8 @@ read_event(sqlite3_stmt *statement, struct told *told)
 	struct bytes journal;
 
 	memset(told, 0, sizeof(*told));
-	if (id.len != sizeof(told->id.bytes) || event_kind_from_name(column_bytes(statement, 1), &told->kind) != ERR_OK ||
+	if (id.len != sizeof(told->id.bytes) ||
+		event_kind_from_name(column_bytes(statement, 1), &told->kind) != ERR_OK ||
 		level_from_name(column_bytes(statement, 2), &told->level) != ERR_OK)
 		return false;
 	memcpy(told->id.bytes, id.at, id.len);
@@ -353,7 +376,8 @@ read_event(sqlite3_stmt *statement, struct told *told)
 }
 
 enum err
-store_events(struct store *store, struct ulid after, size_t most, store_on_event *on_event, void *owner, struct fault *why)
+store_events(struct store *store, struct ulid after, size_t most, store_on_event *on_event,
+	void *owner, struct fault *why)
 {
 	sqlite3_stmt *statement;
 	enum err err = usable(store, why);
@@ -405,6 +429,38 @@ store_newest_event(struct store *store, struct ulid *out, struct fault *why)
 }
 
 enum err
+store_event_before(struct store *store, size_t newer, struct ulid *out, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	if (err != ERR_OK)
+		return err;
+	sqlite3_bind_int64(store->prepared[EVENT_BEFORE], 1, (sqlite3_int64)newer);
+	return read_id(store, EVENT_BEFORE, out, why);
+}
+
+enum err
+store_count_events(struct store *store, struct ulid after, size_t *out, struct fault *why)
+{
+	sqlite3_stmt *statement;
+	enum err err = usable(store, why);
+	int code;
+
+	*out = 0;
+	if (err != ERR_OK)
+		return err;
+	statement = store->prepared[COUNT_EVENTS];
+	sqlite3_bind_blob(statement, 1, after.bytes, sizeof(after.bytes), SQLITE_STATIC);
+	code = sqlite3_step(statement);
+	err = told_why(store, code, why);
+	if (code == SQLITE_ROW)
+		*out = (size_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return err;
+}
+
+enum err
 store_put_cursor(struct store *store, const char *sink, struct ulid id, struct fault *why)
 {
 	enum err err = usable(store, why);
@@ -412,7 +468,8 @@ store_put_cursor(struct store *store, const char *sink, struct ulid id, struct f
 	if (err != ERR_OK)
 		return err;
 	sqlite3_bind_text(store->prepared[PUT_CURSOR], 1, sink, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(store->prepared[PUT_CURSOR], 2, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
+	sqlite3_bind_blob(
+		store->prepared[PUT_CURSOR], 2, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
 	return run(store, PUT_CURSOR, why);
 }
 
@@ -440,12 +497,28 @@ store_sinks(struct store *store, const char *const *sinks, size_t count, struct 
 	}
 	/* NOT IN a list with a NULL is never true. */
 	for (size_t i = 0; i < STORE_SINKS_MOST; i++)
-		sqlite3_bind_text(store->prepared[DROP_CURSORS], (int)i + 1, i < count ? sinks[i] : "", -1, SQLITE_STATIC);
+		sqlite3_bind_text(store->prepared[DROP_CURSORS], (int)i + 1,
+			i < count ? sinks[i] : "", -1, SQLITE_STATIC);
 	if (err == ERR_OK)
 		err = run(store, DROP_CURSORS, why);
 	if (err == ERR_OK)
 		return store_commit(store, why);
 	store_rollback(store);
+	return err;
+}
+
+enum err
+store_clean_untaken(struct store *store, size_t *dropped, struct fault *why)
+{
+	enum err err = usable(store, why);
+
+	*dropped = 0;
+	if (err != ERR_OK)
+		return err;
+	sqlite3_bind_int64(store->prepared[CLEAN_UNTAKEN], 1, STORE_EVENTS_MOST);
+	err = run(store, CLEAN_UNTAKEN, why);
+	if (err == ERR_OK)
+		*dropped = (size_t)sqlite3_changes(store->db);
 	return err;
 }
 

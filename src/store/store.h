@@ -1,8 +1,10 @@
 /*
- * store.h: state that outlives us: rows and the outbox of events, in SQLite. Layer: store. The only door to state.db.
+ * store.h: state that outlives us: rows and the outbox of events, in SQLite. Layer: store. The only
+ * door to state.db.
  *
- * Synchronous and single-threaded: the writer thread calls it (daemon/writer.c); before that thread exists, main does, to
- * restore. Every write is inside store_begin … store_commit. Design 3; hostile 6.
+ * Synchronous and single-threaded: the writer thread calls it (daemon/writer.c); before that thread
+ * exists, main does, to restore. Every write is inside store_begin … store_commit. Design 3;
+ * hostile 6.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -11,22 +13,24 @@
 #include "facts/event.h"
 #include "facts/row.h"
 
-#define STORE_EVENTS_KEPT 10000 /* contract 5: the last 10,000 at least */
+#define STORE_EVENTS_KEPT 10000	 /* contract 5: the last 10,000 at least */
+#define STORE_EVENTS_MOST 100000 /* H8-10: no sink holds back more than these */
 #define STORE_SINKS_MOST 8
 
 struct store;
 
 struct store_opened {
-	bool is_new;	   /* there was none, or the old one was set aside */
+	bool is_new; /* there was none, or the old one was set aside */
 	char set_aside[256]; /* the name it got; empty: none */
 	struct fingerprint_key fingerprint_key; /* random, made once, kept in the store */
 };
 
 /*
- * Opens DIR/state.db (made 0600, WAL, synchronous=FULL), holding the kernel's lock on DIR/lock for as long as it is open.
- * A damaged file is set aside with its -wal and -shm and a new one begun (H6-05). Keeps the reserve file.
- * ERR_BUSY: another daemon holds the directory (exit 75). ERR_TOO_NEW: written by a later version, untouched (H6-14).
- * ERR_INVALID: state.db is a symbolic link (H6-16). ERR_IO, ERR_FULL, ERR_DENIED: cannot be written: *out is a store all the same,
+ * Opens DIR/state.db (made 0600, WAL, synchronous=FULL), holding the kernel's lock on DIR/lock for
+ * as long as it is open. A damaged file is set aside with its -wal and -shm and a new one begun
+ * (H6-05). Keeps the reserve file. ERR_BUSY: another daemon holds the directory (exit 75).
+ * ERR_TOO_NEW: written by a later version, untouched (H6-14). ERR_INVALID: state.db is a symbolic
+ * link (H6-16). ERR_IO, ERR_FULL, ERR_DENIED: cannot be written: *out is a store all the same,
  * without a file, every write of which fails the same way (H6-04); out->is_new is true.
  */
 CHECKED enum err store_open(
@@ -34,33 +38,47 @@ CHECKED enum err store_open(
 void store_close(struct store *store);
 
 typedef void store_on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value);
-CHECKED enum err store_rows(struct store *store, store_on_row *on_row, void *owner, struct fault *why);
+CHECKED enum err store_rows(
+	struct store *store, store_on_row *on_row, void *owner, struct fault *why);
 
 CHECKED enum err store_begin(struct store *store, struct fault *why);
 /* value NULL deletes. */
-CHECKED enum err store_put_row(
-	struct store *store, enum row_kind kind, struct bytes key, const char *value, struct fault *why);
+CHECKED enum err store_put_row(struct store *store, enum row_kind kind, struct bytes key,
+	const char *value, struct fault *why);
 CHECKED enum err store_put_event(struct store *store, const struct told *told, struct fault *why);
 /* The sink has taken everything up to and with this id. */
-CHECKED enum err store_put_cursor(struct store *store, const char *sink, struct ulid id, struct fault *why);
-/* ERR_FULL: the reserve file was given up and the commit tried once more before this is said. After any error the
- * transaction counts as not made. */
+CHECKED enum err store_put_cursor(
+	struct store *store, const char *sink, struct ulid id, struct fault *why);
+/* ERR_FULL: the reserve file was given up and the commit tried once more before this is said. After
+ * any error the transaction counts as not made. */
 CHECKED enum err store_commit(struct store *store, struct fault *why);
 void store_rollback(struct store *store);
 
-/* Events behind `after` (unset: all), oldest first, `most` at most; the callback's told is borrowed. */
+/* Events behind `after` (unset: all), oldest first, `most` at most; the callback's told is
+ * borrowed. */
 typedef void store_on_event(void *owner, const struct told *told);
-CHECKED enum err store_events(struct store *store, struct ulid after, size_t most, store_on_event *on_event, void *owner,
-	struct fault *why);
-CHECKED enum err store_cursor(struct store *store, const char *sink, struct ulid *out, struct fault *why);
+CHECKED enum err store_events(struct store *store, struct ulid after, size_t most,
+	store_on_event *on_event, void *owner, struct fault *why);
+CHECKED enum err store_cursor(
+	struct store *store, const char *sink, struct ulid *out, struct fault *why);
 /*
- * Which sinks there are from now on, before anything is told: one that is new begins where the furthest of those before
- * it has come, else behind the newest event, and has a cursor from here on; one that is gone keeps no event from being
- * dropped. At most STORE_SINKS_MOST.
+ * Which sinks there are from now on, before anything is told: one that is new begins where the
+ * furthest of those before it has come, else behind the newest event, and has a cursor from here
+ * on; one that is gone keeps no event from being dropped. At most STORE_SINKS_MOST.
  */
-CHECKED enum err store_sinks(struct store *store, const char *const *sinks, size_t count, struct fault *why);
+CHECKED enum err store_sinks(
+	struct store *store, const char *const *sinks, size_t count, struct fault *why);
+/* How many events are behind `after`. */
+CHECKED enum err store_count_events(
+	struct store *store, struct ulid after, size_t *out, struct fault *why);
 CHECKED enum err store_newest_event(struct store *store, struct ulid *out, struct fault *why);
+/* The event that has `newer` newer ones; unset where there are not so many. */
+CHECKED enum err store_event_before(
+	struct store *store, size_t newer, struct ulid *out, struct fault *why);
 /* Drops events beyond STORE_EVENTS_KEPT that every cursor has passed; in small steps. */
 CHECKED enum err store_clean(struct store *store, struct fault *why);
+/* Drops events beyond STORE_EVENTS_MOST that a sink has not taken; in small steps. *dropped: how
+ * many. */
+CHECKED enum err store_clean_untaken(struct store *store, size_t *dropped, struct fault *why);
 
 #endif

@@ -217,7 +217,8 @@ conflict_of_brake(const struct watch *watch, const struct mailbox *mailbox, stru
 
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		const struct watched *endpoint = mailbox->sides[side];
-		wall_t own = endpoint && endpoint->account ? account_until(watch, endpoint->account) : WALL_NONE;
+		wall_t own = endpoint && endpoint->account ? account_until(watch, endpoint->account)
+							   : WALL_NONE;
 
 		if (wall_is_set(own) && (!wall_is_set(until) || own.us < until.us))
 			until = own;

@@ -167,7 +167,8 @@ make_room(struct watch *watch, size_t mailboxes)
 	if (heap_make_room(&watch->due, endpoints) != ERR_OK ||
 		heap_make_room(&watch->judges, endpoints) != ERR_OK ||
 		heap_make_room(&watch->pauses, watch->used + mailboxes) != ERR_OK ||
-		heap_make_room(&watch->turns, HASH_COUNT(watch->servers)) != ERR_OK)
+		heap_make_room(&watch->turns[TURN_WELL], HASH_COUNT(watch->servers)) != ERR_OK ||
+		heap_make_room(&watch->turns[TURN_HUNG], HASH_COUNT(watch->servers)) != ERR_OK)
 		return ERR_MEMORY;
 	return ERR_OK;
 }

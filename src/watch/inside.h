@@ -99,6 +99,14 @@ struct account {
 
 /* ---- servers */
 
+/* Servers that hung last time get half of in_flight at most, so that they never starve the others
+ * (H7-10). */
+enum turn_kind {
+	TURN_WELL,
+	TURN_HUNG,
+	TURN_COUNT
+};
+
 struct server {
 	UT_hash_handle hh;
 	char *host;
@@ -112,7 +120,10 @@ struct server {
 	unsigned in_flight;
 	struct heap ready;
 	struct heap_node
-		turn; /* in watch.turns while it has something to start and a connection free */
+		turn; /* in one of watch.turns while it has something to start and a connection free
+		       */
+	enum turn_kind turn_kind; /* which of them */
+	bool has_hung;		  /* its last probe ended by a timeout */
 	mono_t next_start; /* the even spacing of starts (see server.c) */
 	int64_t *logins;   /* when the last logins went out: a ring of logins_per_minute, mono us */
 	unsigned logins_room;
@@ -150,6 +161,7 @@ struct probe {
 	bool is_booked;
 	bool is_try;	/* the one login that brake_retry allows */
 	bool is_permit; /* the one login that resume allows */
+	bool is_hung; /* its server had hung when it began */
 	struct heap_node paced;
 	struct probe *next_login; /* of its account */
 };
@@ -285,13 +297,14 @@ struct watch {
 	int64_t lost_us;
 	bool is_late; /* this call came after such a loss */
 	struct heap due;
-	struct heap turns;
+	struct heap turns[TURN_COUNT];
 	struct heap judges;
 	struct heap paced;
 	struct heap pauses;
 	mono_t first_next; /* the next slot for a first probe */
 	uint64_t rate;
 	unsigned in_flight;
+	unsigned hung_in_flight; /* of these at servers that had hung */
 
 	struct watch_command *commands;
 	size_t command_first;

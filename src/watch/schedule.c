@@ -252,6 +252,8 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	probe->server->in_flight++;
 	if (probe->account)
 		probe->account->probes++;
+	probe->is_hung = probe->server->has_hung;
+	watch->hung_in_flight += probe->is_hung;
 	watch->in_flight++;
 }
 
@@ -317,9 +319,40 @@ is_due(const struct heap *heap, int64_t now)
 	return top && top->key <= now;
 }
 
+/* Whose turn it may be, of the two kinds of servers: a set of bits. */
+static unsigned
+turns_allowed(const struct watch *watch)
+{
+	unsigned most = watch->limits.in_flight;
+
+	if (watch->in_flight >= most)
+		return 0;
+	if (watch->hung_in_flight >= (most + 1) / 2)
+		return 1u << TURN_WELL;
+	return 1u << TURN_WELL | 1u << TURN_HUNG;
+}
+
+/* The server that starts the next probe; NULL: none may now. */
+static struct server *
+next_turn(const struct watch *watch)
+{
+	const struct heap_node *first = NULL;
+	unsigned allowed = turns_allowed(watch);
+
+	for (size_t kind = 0; kind < TURN_COUNT; kind++) {
+		const struct heap_node *top = heap_top(&watch->turns[kind]);
+
+		if ((allowed & 1u << kind) && top && top->key <= watch->now.us &&
+			(!first || top->key < first->key))
+			first = top;
+	}
+	return first ? CONTAINER_OF(first, struct server, turn) : NULL;
+}
+
 void
 schedule_pump(struct watch *watch)
 {
+	struct server *server;
 	int64_t now = watch->now.us;
 
 	while (is_due(&watch->pauses, watch->wall.us))
@@ -334,8 +367,8 @@ schedule_pump(struct watch *watch)
 		heap_remove(&watch->paced, &probe->paced);
 		account_login(watch, probe);
 	}
-	while (watch->in_flight < watch->limits.in_flight && is_due(&watch->turns, now))
-		server_start(watch, CONTAINER_OF(heap_top(&watch->turns), struct server, turn));
+	while ((server = next_turn(watch)))
+		server_start(watch, server);
 }
 
 static void
@@ -356,8 +389,10 @@ schedule_wake(const struct watch *watch)
 	sooner(&wake, &watch->due);
 	sooner(&wake, &watch->judges);
 	sooner(&wake, &watch->paced);
-	if (watch->in_flight < watch->limits.in_flight)
-		sooner(&wake, &watch->turns);
+	for (size_t kind = 0; kind < TURN_COUNT; kind++) {
+		if (turns_allowed(watch) & 1u << kind)
+			sooner(&wake, &watch->turns[kind]);
+	}
 	if (pause) {
 		/* Its end is a wall time, and the wall clock may jump: looked at each minute. */
 		int64_t wait = pause->key - watch->wall.us;

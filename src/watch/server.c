@@ -51,7 +51,7 @@ server_drop(struct watch *watch, struct server *server)
 {
 	if (server->owners > 0 && --server->owners > 0)
 		return;
-	heap_remove(&watch->turns, &server->turn);
+	heap_remove(&watch->turns[server->turn_kind], &server->turn);
 	HASH_DEL(watch->servers, server);
 	heap_done(&server->ready);
 	free(server->logins);
@@ -159,10 +159,11 @@ server_turn(struct watch *watch, struct server *server)
 {
 	const struct watched *first = first_ready(server);
 	unsigned connections = server->is_waiting ? 1 : server->connections;
+	enum turn_kind kind = server->has_hung ? TURN_HUNG : TURN_WELL;
 	int64_t at = INT64_MIN;
 
 	if (!first || server->in_flight >= connections) {
-		heap_remove(&watch->turns, &server->turn);
+		heap_remove(&watch->turns[server->turn_kind], &server->turn);
 		return;
 	}
 	if (first->account)
@@ -172,7 +173,10 @@ server_turn(struct watch *watch, struct server *server)
 	if (at < first->wanted.us)
 		at = first->wanted
 			     .us; /* among servers, when in_flight is full: who is late longest */
-	if (heap_put(&watch->turns, &server->turn, at) != ERR_OK)
+	if (kind != server->turn_kind)
+		heap_remove(&watch->turns[server->turn_kind], &server->turn);
+	server->turn_kind = kind;
+	if (heap_put(&watch->turns[kind], &server->turn, at) != ERR_OK)
 		abort(); /* configure made room for each server */
 }
 
@@ -251,6 +255,8 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 	server->mean_us = server->mean_us < 0
 				  ? took
 				  : server->mean_us + (took - server->mean_us) / MEAN_SHARE;
+	server->has_hung = verdict->cause == CAUSE_CONNECT_TIMEOUT ||
+			   verdict->cause == CAUSE_REPLY_TIMEOUT;
 	if (!holds_whole_server(verdict)) {
 		server->is_waiting = false;
 		server->waits = 0;

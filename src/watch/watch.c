@@ -74,7 +74,8 @@ watch_free(struct watch *watch)
 	for (size_t i = 0; i < TROUBLE_COUNT; i++)
 		free(watch->troubles[i].detail);
 	heap_done(&watch->due);
-	heap_done(&watch->turns);
+	heap_done(&watch->turns[TURN_WELL]);
+	heap_done(&watch->turns[TURN_HUNG]);
 	heap_done(&watch->judges);
 	heap_done(&watch->paced);
 	heap_done(&watch->pauses);
@@ -331,6 +332,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 	HASH_DEL(watch->probes, probe);
 	heap_remove(&watch->paced, &probe->paced);
 	watch->in_flight--;
+	watch->hung_in_flight -= probe->is_hung;
 	probe->server->in_flight--;
 	endpoint = probe->endpoint;
 	if (endpoint)

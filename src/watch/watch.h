@@ -1,9 +1,11 @@
 /*
- * watch.h: what to probe next and what to tell. Layer: watch, pure: time comes as an argument, verdicts in, commands out.
- * Two executors carry the commands out: daemon/carry.c, and the simulator in virtual time (tests/simulate).
+ * watch.h: what to probe next and what to tell. Layer: watch, pure: time comes as an argument,
+ * verdicts in, commands out. Two executors carry the commands out: daemon/carry.c, and the
+ * simulator in virtual time (tests/simulate).
  *
- * Every call that takes `now` may yield commands; take them by watch_next() until it says none, in their order: rows and
- * events of one call belong into one transaction of the store. `wall` is the same moment in UTC.
+ * Every call that takes `now` may yield commands; take them by watch_next() until it says none, in
+ * their order: rows and events of one call belong into one transaction of the store. `wall` is the
+ * same moment in UTC.
  */
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
@@ -27,10 +29,10 @@ struct watch_rules {
 struct watch_endpoint {
 	bool is_present;
 	struct watch_rules rules;
-	const char *host;      /* the server's key */
-	const char *site;      /* site_of_host() */
-	struct bytes account;  /* account_key(); empty: no login is made (auth none) */
-	bool is_changed;       /* reload: a probe would be another than before: probe at once */
+	const char *host;     /* the server's key */
+	const char *site;     /* site_of_host() */
+	struct bytes account; /* account_key(); empty: no login is made (auth none) */
+	bool is_changed;      /* reload: a probe would be another than before: probe at once */
 };
 
 struct watch_mailbox {
@@ -76,10 +78,10 @@ struct watch_settings {
 /* ---- what is to be done */
 
 enum watch_command_kind {
-	WATCH_PROBE, /* begin a probe of endpoint (mailbox, side); give token back */
-	WATCH_LEAVE, /* answer the login asked for by token */
-	WATCH_TELL,  /* tell event, the executor's now (words_event, alert_render, alert_free) */
-	WATCH_KEEP,  /* write the row (kind, key, value) */
+	WATCH_PROBE,  /* begin a probe of endpoint (mailbox, side); give token back */
+	WATCH_LEAVE,  /* answer the login asked for by token */
+	WATCH_TELL,   /* tell event, the executor's now (words_event, alert_render, alert_free) */
+	WATCH_KEEP,   /* write the row (kind, key, value) */
 	WATCH_FORGET, /* delete the row (kind, key) */
 	WATCH_ASKED_DONE, /* the probes that watch_probe_now() began for request are all judged */
 	WATCH_COMMAND_COUNT
@@ -95,7 +97,8 @@ struct watch_command {
 	uint64_t token;
 	/* LEAVE */
 	bool is_allowed;
-	bool after_stored; /* answer only when the rows of this call are durable, or 5 s later (design 3) */
+	bool after_stored; /* answer only when the rows of this call are durable, or 5 s later
+			      (design 3) */
 	/* TELL */
 	struct alert *event;
 	/* KEEP, FORGET: the executor's now (free()); value NULL with FORGET */
@@ -112,12 +115,12 @@ struct watch_command {
 CHECKED enum err watch_new(const uint8_t seed[32], struct watch **out);
 void watch_free(struct watch *watch);
 
-/* Before the first watch_configure(): rows of the store, in any order. ERR_DAMAGED: the row cannot be used (H6-08) and
- * is left out; `why` says so. */
-CHECKED enum err watch_restore(
-	struct watch *watch, enum row_kind kind, struct bytes key, struct bytes value, struct fault *why);
-/* After the rows, before the first configure: after an unclean end every account with a booking counts one refusal
- * more until its next accepted login. */
+/* Before the first watch_configure(): rows of the store, in any order. ERR_DAMAGED: the row cannot
+ * be used (H6-08) and is left out; `why` says so. */
+CHECKED enum err watch_restore(struct watch *watch, enum row_kind kind, struct bytes key,
+	struct bytes value, struct fault *why);
+/* After the rows, before the first configure: after an unclean end every account with a booking
+ * counts one refusal more until its next accepted login. */
 void watch_restored(struct watch *watch, bool was_clean_end, struct ulid newest_event);
 
 struct watch_changes {
@@ -127,10 +130,11 @@ struct watch_changes {
 	size_t unchanged;
 };
 
-/* The first call begins the watch, later ones are reloads: what changed is applied, all else keeps state, schedule and
- * probes in flight; what is gone while failing is told (`state`, removed) and its rows go. ERR_MEMORY: nothing changed */
-CHECKED enum err watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch_settings *settings,
-	struct watch_changes *changes);
+/* The first call begins the watch, later ones are reloads: what changed is applied, all else keeps
+ * state, schedule and probes in flight; what is gone while failing is told (`state`, removed) and
+ * its rows go. ERR_MEMORY: nothing changed */
+CHECKED enum err watch_configure(struct watch *watch, mono_t now, wall_t wall,
+	const struct watch_settings *settings, struct watch_changes *changes);
 
 /* ---- time and verdicts */
 
@@ -139,38 +143,44 @@ void watch_tick(struct watch *watch, mono_t now, wall_t wall);
 /* When watch_tick() is next needed; MONO_NEVER: not by time. Changes with every call. */
 mono_t watch_wake(const struct watch *watch);
 /* A probe stands before its login with this secret: a WATCH_LEAVE follows, at once or later. */
-void watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct fingerprint fingerprint);
-/* The server took the login, and the probe goes on: another login of this account need not wait for its end. Optional:
- * the verdict says so too. */
+void watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
+	struct fingerprint fingerprint);
+/* The server took the login, and the probe goes on: another login of this account need not wait for
+ * its end. Optional: the verdict says so too. */
 void watch_login_accepted(struct watch *watch, mono_t now, wall_t wall, uint64_t token);
-/* A probe ended. verdict is watch's from here on. A token that is not in flight any more is dropped. */
-void watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct verdict *verdict);
+/* A probe ended. verdict is watch's from here on. A token that is not in flight any more is
+ * dropped. */
+void watch_verdict(
+	struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct verdict *verdict);
 /* The next command, or false. */
 bool watch_next(struct watch *watch, struct watch_command *out);
 
 /* ---- what people ask for; who is told in the event's detail ("uid 1000", a name) */
 
 /*
- * Probes a mailbox now, within the limits, by request's WATCH_ASKED_DONE. A probe that already waits or is in flight
- * serves as well. ERR_CONFLICT: paused, disabled, or its logins held on all sides (`why` has the words); nothing is begun.
+ * Probes a mailbox now, within the limits, by request's WATCH_ASKED_DONE. A probe that already
+ * waits or is in flight serves as well. ERR_CONFLICT: paused, disabled, or its logins held on all
+ * sides (`why` has the words); nothing is begun.
  */
-CHECKED enum err watch_probe_now(
-	struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox, uint64_t request, struct fault *why);
+CHECKED enum err watch_probe_now(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox,
+	uint64_t request, struct fault *why);
 /* for_us 0: until resumed. ERR_CONFLICT: disabled in the settings */
-CHECKED enum err watch_pause(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox, int64_t for_us,
-	const char *who, const char *reason, struct fault *why);
-/* Ends a pause, or allows one login where logins are held. ERR_CONFLICT: neither, or disabled; ERR_TOO_OFTEN: 2 in 1 h
- * used up (*retry_us: when again; H7-21) */
-CHECKED enum err watch_resume(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox, const char *who,
-	const char *reason, int64_t *retry_us, struct fault *why);
+CHECKED enum err watch_pause(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox,
+	int64_t for_us, const char *who, const char *reason, struct fault *why);
+/* Ends a pause, or allows one login where logins are held. ERR_CONFLICT: neither, or disabled;
+ * ERR_TOO_OFTEN: 2 in 1 h used up (*retry_us: when again; H7-21) */
+CHECKED enum err watch_resume(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox,
+	const char *who, const char *reason, int64_t *retry_us, struct fault *why);
 
 /* ---- the daemon's own events: they get their ids here */
 
-/* An event of `kind` with id, time and level set, the caller's (alert_free, or given back by watch_tell). NULL: no memory */
+/* An event of `kind` with id, time and level set, the caller's (alert_free, or given back by
+ * watch_tell). NULL: no memory */
 struct alert *watch_event(struct watch *watch, wall_t wall, enum event_kind kind);
 /* Tells an event made by watch_event(): it comes out as WATCH_TELL in its turn. */
 void watch_tell(struct watch *watch, struct alert *event);
-/* A trouble begins (told once until it ended; kept over restarts) and ends (told where its begin was). */
+/* A trouble begins (told once until it ended; kept over restarts) and ends (told where its begin
+ * was). */
 void watch_trouble(struct watch *watch, wall_t wall, enum trouble kind, const char *detail);
 void watch_trouble_end(struct watch *watch, wall_t wall, enum trouble kind);
 bool watch_has_trouble(const struct watch *watch, enum trouble kind);
@@ -204,7 +214,8 @@ struct watch_endpoint_view {
 	int64_t interval_us; /* as stretched */
 	bool is_stretched;
 	struct watch_brake_view brake;
-	const struct verdict *verdict; /* the last one, or after a restart the one that began the state; may be NULL */
+	const struct verdict *verdict; /* the last one, or after a restart the one that began the
+					  state; may be NULL */
 	const char *host;
 };
 
@@ -229,7 +240,8 @@ struct watch_counts {
 	size_t first_verdicts_missing; /* endpoints without a verdict since they were configured */
 };
 
-/* Mailboxes have indexes 0 … watch_room()-1; an index of none gives false. An index stays while its mailbox does. */
+/* Mailboxes have indexes 0 … watch_room()-1; an index of none gives false. An index stays while its
+ * mailbox does. */
 uint32_t watch_room(const struct watch *watch);
 bool watch_view(const struct watch *watch, uint32_t mailbox, struct watch_view *out);
 /* False where there is none of this name. */
@@ -239,7 +251,8 @@ void watch_counts(const struct watch *watch, struct watch_counts *out);
 /* Since the start, for metrics: probes by side and cause; lateness of starts (start - due). */
 struct watch_figures {
 	uint64_t probes[SIDE_COUNT][CAUSE_COUNT];
-	uint64_t lateness_buckets[13]; /* 5 10 25 50 100 250 500 ms 1 2.5 10 30 60 s, more: not cumulated */
+	uint64_t lateness_buckets[13]; /* 5 10 25 50 100 250 500 ms 1 2.5 10 30 60 s, more: not
+					  cumulated */
 	int64_t lateness_sum_us;
 	uint64_t events[EVENT_COUNT];
 	/* by side and stage, the same bounds */

@@ -139,9 +139,9 @@ set_endpoint(struct endpoint *endpoint, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static const struct probes_calls calls = { .ask_login = on_ask_login,
-		.login_accepted = on_login_accepted,
-		.ended = on_ended };
+	static const struct probes_calls calls = {
+		.ask_login = on_ask_login, .login_accepted = on_login_accepted, .ended = on_ended
+	};
 	struct run run = { .status = 2 };
 	struct probes_settings settings = { .helo_name = "watch.test.example",
 		.resolvers = getenv("PROBE_RESOLVERS") };

@@ -44,7 +44,7 @@ def told_once(daemon, **members):
 
 
 def check_incidents(events):
-    """IMAP of each mailbox went from failing to ok, over and over: no end without a begin, or twice."""
+    """IMAP of each mailbox went from failing to ok: no end without a begin, none twice."""
     begun, ended, open_now = set(), set(), {}
     for event in events:
         if event['endpoint'] != 'imap':

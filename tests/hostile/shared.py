@@ -6,7 +6,11 @@ made to stand still, mailboxes that are never probed. Not here: the harness (tes
 import ctypes
 import os
 import resource
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
+from harness import SLOW  # noqa: E402
 
 
 def resident_bytes(daemon):
@@ -64,7 +68,14 @@ class Frozen:
         return self
 
     def __exit__(self, *_):
-        self.ptrace(17, self.tid, 0, 0)  # DETACH
+        self.ptrace(17, self.tid, 0, 0)  # DETACH; nothing where it is dead
+
+    def ended(self, timeout=10):
+        """Waits for its death: the process is not to be reaped before its tracer has seen that."""
+        end = time.monotonic() + timeout * SLOW
+        while os.waitpid(self.tid, 0x40000000 | os.WNOHANG)[0] == 0:
+            assert time.monotonic() < end, 'the thread still stands after %g s' % timeout
+            time.sleep(0.02)
 
 
 def threads(daemon):

@@ -61,8 +61,13 @@ sample(uint8_t number)
 	static char line[] = "msg=\"ann: ok\"";
 	static char json[] = "{\"event\":\"state\"}";
 	static char journal[] = "MESSAGE=x\n";
-	struct told told = { .kind = EVENT_STATE, .level = LEVEL_ERROR, .time = { 5 }, .line = line, .json = json,
-		.journal = journal, .journal_len = sizeof(journal) - 1 };
+	struct told told = { .kind = EVENT_STATE,
+		.level = LEVEL_ERROR,
+		.time = { 5 },
+		.line = line,
+		.json = json,
+		.journal = journal,
+		.journal_len = sizeof(journal) - 1 };
 
 	told.id.bytes[15] = number;
 	return told;
@@ -79,7 +84,8 @@ on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value)
 	struct seen *seen = owner;
 
 	seen->count++;
-	snprintf(seen->last, sizeof(seen->last), "%s %.*s %.*s", row_kind_name(kind), BYTES_ARG(key), BYTES_ARG(value));
+	snprintf(seen->last, sizeof(seen->last), "%s %.*s %.*s", row_kind_name(kind),
+		BYTES_ARG(key), BYTES_ARG(value));
 }
 
 static void
@@ -141,7 +147,8 @@ test_store_keeps_rows_and_events_over_a_restart(void **state)
 	store_close(store);
 }
 
-/* A kill -9 right behind the first event of all: its sink has a cursor already, and is told it again. */
+/* A kill -9 right behind the first event of all: its sink has a cursor already, and is told it
+ * again. */
 static void
 test_store_begins_sinks_before_they_are_told(void **state)
 {
@@ -213,11 +220,13 @@ write_file(const struct place *place, const char *name, const void *bytes, size_
 static void
 test_store_sets_a_damaged_file_aside_H6_05(void **state)
 {
-	static const char garbage[100] = "this is no database, however long anybody looks at it; not at all";
+	static const char garbage[100] =
+		"this is no database, however long anybody looks at it; not at all";
 	static const struct {
 		const char *name;
 		size_t len;
-	} rows[] = { { "empty though it existed", 0 }, { "100 bytes of garbage", sizeof(garbage) } };
+	} rows[] = { { "empty though it existed", 0 },
+		{ "100 bytes of garbage", sizeof(garbage) } };
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct place *place = *state;
@@ -328,7 +337,8 @@ test_store_goes_on_without_a_directory_H6_04(void **state)
 	struct fault why = { "" };
 
 	(void)state;
-	assert_err_equal(store_open("/proc/no-such-place/state", &store, &how, &why), ERR_NOT_FOUND);
+	assert_err_equal(
+		store_open("/proc/no-such-place/state", &store, &how, &why), ERR_NOT_FOUND);
 	assert_non_null(store);
 	assert_err_equal(store_begin(store, &why), ERR_NOT_FOUND);
 	assert_true(why.text[0] != '\0');
@@ -360,8 +370,8 @@ test_store_cleans_what_every_sink_has_taken(void **state)
 	store_close(store);
 }
 
-/* A child writes rows and reports each commit by a byte; it is killed in the middle, a little later each time. What was
- * reported is there, and the file is sound. */
+/* A child writes rows and reports each commit by a byte; it is killed in the middle, a little later
+ * each time. What was reported is there, and the file is sound. */
 static void
 test_store_outlives_kill_9_H6_10(void **state)
 {
@@ -387,8 +397,10 @@ test_store_outlives_kill_9_H6_10(void **state)
 
 				snprintf(key, sizeof(key), "%d-%d", round, i);
 				if (store_begin(own, &why) != ERR_OK ||
-					store_put_row(own, ROW_ENDPOINT, bytes_of(key), "{}", &why) != ERR_OK ||
-					store_commit(own, &why) != ERR_OK || write(ends[1], "x", 1) != 1)
+					store_put_row(own, ROW_ENDPOINT, bytes_of(key), "{}",
+						&why) != ERR_OK ||
+					store_commit(own, &why) != ERR_OK ||
+					write(ends[1], "x", 1) != 1)
 					_exit(1);
 			}
 		}
@@ -415,18 +427,27 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_store_keeps_rows_and_events_over_a_restart, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
-			test_store_makes_neither_row_nor_event_without_a_commit, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(test_store_begins_sinks_before_they_are_told, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(test_store_sets_a_damaged_file_aside_H6_05, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(test_store_sees_a_zeroed_page_H6_05, make_place, drop_place),
+			test_store_keeps_rows_and_events_over_a_restart, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
-			test_store_refuses_a_link_and_a_later_version_H6_14_H6_16, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(test_store_is_held_by_one_process_H5_20, make_place, drop_place),
+			test_store_makes_neither_row_nor_event_without_a_commit, make_place,
+			drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_begins_sinks_before_they_are_told, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_sets_a_damaged_file_aside_H6_05, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_sees_a_zeroed_page_H6_05, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_refuses_a_link_and_a_later_version_H6_14_H6_16, make_place,
+			drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_is_held_by_one_process_H5_20, make_place, drop_place),
 		cmocka_unit_test(test_store_goes_on_without_a_directory_H6_04),
-		cmocka_unit_test_setup_teardown(test_store_cleans_what_every_sink_has_taken, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(test_store_outlives_kill_9_H6_10, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_cleans_what_every_sink_has_taken, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_outlives_kill_9_H6_10, make_place, drop_place),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
