@@ -49,7 +49,8 @@ do_tell(struct daemon *daemon, struct alert *event)
 			told_free(daemon->test_told);
 			daemon->test_told = told_hold(told);
 		}
-		outbox_event(daemon->outbox, told);
+		outbox_event(
+			daemon->outbox, told, event->kind == EVENT_TEST ? daemon->test_sink : NULL);
 	} else {
 		log_error("out of memory: an event of %s could not be told",
 			event->mailbox ? event->mailbox : "mboxwatchd");

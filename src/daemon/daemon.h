@@ -52,6 +52,7 @@ struct daemon {
 	bool is_trouble_seen[TROUBLE_COUNT]; /* since this start, not told by the run before it */
 	struct told *test_told; /* of the last test alert, borrowed by control for one turn */
 	bool is_catching_test;
+	const char *test_sink; /* while catching: the only one that is told; NULL: all */
 };
 
 /* A probing loop that did not turn for so long is late: trouble, /healthz, no watchdog. */

@@ -29,12 +29,19 @@ struct place {
 	uint64_t dropped_told;
 };
 
+#define ALL_SINKS (~0u)
+
+struct due {
+	struct told *told;
+	unsigned sinks; /* bit i: the ith is told */
+};
+
 /* A turn that the writer has, until it is durable or 5 s old. */
 struct waiting {
 	struct waiting *next;
 	uint64_t ticket;
 	mono_t since;
-	struct told **events;
+	struct due *events;
 	size_t event_count;
 	struct leave *leaves;
 	size_t leave_count;
@@ -106,7 +113,7 @@ outbox_row(struct outbox *outbox, enum row_kind kind, char *key, char *value)
  * store.
  */
 static void
-tell(struct outbox *outbox, struct told *told, bool is_stored)
+tell(struct outbox *outbox, struct told *told, unsigned sinks, bool is_stored)
 {
 	struct teller_figures figures;
 	unsigned which = 0;
@@ -121,7 +128,7 @@ tell(struct outbox *outbox, struct told *told, bool is_stored)
 			place->behind++;
 			continue;
 		}
-		which |= 1u << i;
+		which |= sinks & 1u << i;
 		if (!place->is_behind)
 			place->put = told->id;
 	}
@@ -131,20 +138,26 @@ tell(struct outbox *outbox, struct told *told, bool is_stored)
 }
 
 void
-outbox_event(struct outbox *outbox, struct told *told)
+outbox_event(struct outbox *outbox, struct told *told, const char *sink)
 {
-	struct told **events = NULL;
+	struct due *events = NULL;
+	unsigned sinks = ALL_SINKS;
+
+	for (size_t i = 0; i < outbox->sink_count && sink; i++) {
+		if (strcmp(outbox->places[i].name, sink) == 0)
+			sinks = 1u << i;
+	}
 
 	if (begin_turn(outbox))
 		events = reallocarray(outbox->turn_waits->events,
 			outbox->turn_waits->event_count + 1, sizeof(*events));
 	if (!events) {
 		/* What cannot be stored is told all the same. */
-		tell(outbox, told, false);
+		tell(outbox, told, sinks, false);
 		return;
 	}
 	outbox->turn_waits->events = events;
-	events[outbox->turn_waits->event_count++] = told;
+	events[outbox->turn_waits->event_count++] = (struct due){ told, sinks };
 	if (writer_turn_event(outbox->turn, told_hold(told)) != ERR_OK)
 		log_error("out of memory: an event is told and not stored");
 }
@@ -192,7 +205,7 @@ let_go_first(struct outbox *outbox, bool is_stored)
 	if (!outbox->first)
 		outbox->last = &outbox->first;
 	for (size_t i = 0; i < waiting->event_count; i++)
-		tell(outbox, waiting->events[i], is_stored);
+		tell(outbox, waiting->events[i].told, waiting->events[i].sinks, is_stored);
 	for (size_t i = 0; i < waiting->leave_count; i++)
 		outbox->calls->leave(
 			outbox->owner, waiting->leaves[i].token, waiting->leaves[i].is_allowed);

@@ -33,9 +33,10 @@ struct outbox_calls {
 CHECKED enum err outbox_start(struct event_base *base, struct store *store,
 	struct sink *const *sinks, size_t sink_count, const struct outbox_calls *calls, void *owner,
 	struct outbox **out, struct fault *why);
-/* Both are the outbox's, also where memory is short (then `trouble`). */
+/* Both are the outbox's, also where memory is short (then `trouble`). sink: the only one that is
+ * told (a test of it); NULL: all. */
 void outbox_row(struct outbox *outbox, enum row_kind kind, char *key, char *value);
-void outbox_event(struct outbox *outbox, struct told *told);
+void outbox_event(struct outbox *outbox, struct told *told, const char *sink);
 void outbox_leave(struct outbox *outbox, uint64_t token, bool is_allowed);
 /* The end of a turn. Nothing where it gathered nothing. */
 void outbox_flush(struct outbox *outbox);

@@ -65,9 +65,11 @@ on_test_alert(void *owner, const char *sink, const char *who, const struct told 
 	told_free(daemon->test_told); /* of an earlier test */
 	daemon->test_told = NULL;
 	daemon->is_catching_test = true;
+	daemon->test_sink = sink;
 	carry_tell(daemon, EVENT_TEST, detail);
 	carry_out(daemon);
 	daemon->is_catching_test = false;
+	daemon->test_sink = NULL;
 	*told = daemon->test_told;
 	return *told ? ERR_OK : ERR_MEMORY;
 }

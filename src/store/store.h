@@ -20,9 +20,10 @@
 struct store;
 
 struct store_opened {
-	bool is_new; /* there was none, or the old one was set aside */
+	bool is_new;	     /* there was none, or the old one was set aside */
 	char set_aside[256]; /* the name it got; empty: none */
-	struct fingerprint_key fingerprint_key; /* random, made once, kept in the store */
+	/* Random, made once, kept in the store. */
+	struct fingerprint_key fingerprint_key;
 };
 
 /*

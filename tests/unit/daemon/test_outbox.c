@@ -384,7 +384,7 @@ put_turn(struct world *world, unsigned number)
 {
 	outbox_row(world->outbox, ROW_ENDPOINT, bytes_copy(BYTES("ann/imap")),
 		bytes_copy(BYTES("{}")));
-	outbox_event(world->outbox, told_new(number));
+	outbox_event(world->outbox, told_new(number), NULL);
 	outbox_leave(world->outbox, number, true);
 	outbox_flush(world->outbox);
 }
@@ -434,6 +434,21 @@ test_outbox_tells_and_leaves_after_it_is_durable(void **state)
 	world_end(world);
 	assert_int_equal(stored_cursor(place, "journal"), 2);
 	assert_int_equal(stored_cursor(place, "syslog"), 2);
+}
+
+static void
+test_outbox_tells_a_test_of_one_sink_to_that_alone(void **state)
+{
+	struct world *world = world_start(*state, 2);
+
+	outbox_event(world->outbox, told_new(1), "syslog");
+	outbox_flush(world->outbox);
+	put_turn(world, 2);
+	run_until(world, taken_count(&world->fakes[0]) == 1 && taken_count(&world->fakes[1]) == 2);
+	assert_taken(&world->fakes[0], 2, 1);
+	assert_taken(&world->fakes[1], 1, 2);
+	assert_int_equal(world->shown.count, 2);
+	world_end(world);
 }
 
 /* H6-04 at the start: told all the same, at most 5 s late, and said at once. */
@@ -845,6 +860,7 @@ test_outbox_takes_over_what_it_cannot_start_with(void **state)
 
 static const struct CMUnitTest tests[] = {
 	WITH_PLACE(test_outbox_tells_and_leaves_after_it_is_durable),
+	WITH_PLACE(test_outbox_tells_a_test_of_one_sink_to_that_alone),
 	WITH_PLACE(test_outbox_tells_all_the_same_over_a_broken_store_H6_04),
 	WITH_PLACE(test_outbox_writes_what_waited_when_the_store_is_well_again_H6_01),
 	WITH_PLACE(test_outbox_tells_the_rest_after_a_restart_once_H6_10),
