@@ -33,6 +33,9 @@ PYTHON_TESTS = \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \
+	tests/hostile/test_settings.py \
+	tests/hostile/test_socket.py \
+	tests/hostile/test_state.py \
 	tests/hostile/test_tls.py \
 	tests/system/check_catalog.py
 
@@ -66,6 +69,8 @@ EXTRA_DIST += \
 	tests/run \
 	tests/cppcheck.h tests/cppcheck.suppressions \
 	tests/e2e/harness.py \
+	tests/hostile/shared.py \
+	tests/lsan.supp \
 	tests/mailhost/certs.py \
 	tests/mailhost/mailhost.py \
 	tests/system/realhost.py \

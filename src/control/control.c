@@ -91,6 +91,18 @@ control_free(struct control *control)
 }
 
 void
+control_goodbye(struct control *control)
+{
+	events_goodbye(control->events);
+}
+
+bool
+control_has_followers(const struct control *control)
+{
+	return events_are_followed(control->events);
+}
+
+void
 control_settings(struct control *control, const struct settings *settings)
 {
 	control->settings = settings;

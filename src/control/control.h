@@ -67,6 +67,10 @@ struct control_start {
 CHECKED enum err control_new(
 	const struct control_start *start, struct control **out, struct fault *why);
 void control_free(struct control *control);
+/* At the end: who follows events gets what was told, and then the end of the stream; on later turns
+ * of the loop. */
+void control_goodbye(struct control *control);
+bool control_has_followers(const struct control *control);
 /* After a reload. */
 void control_settings(struct control *control, const struct settings *settings);
 /* The socket file is made anew where it is gone or another's (every minute; H5-19). True where it

@@ -30,7 +30,8 @@ struct reader {
 	struct exchange *exchange;
 	struct select *select;
 	uint64_t next;	/* number of the event that it reads next */
-	uint64_t until; /* and before which it ends; a follower's is UINT64_MAX */
+	uint64_t until; /* and before which it ends; a follower's is UINT64_MAX until the end */
+	bool is_follower;
 	LIST_ENTRY(reader) all;
 };
 
@@ -110,6 +111,26 @@ events_add(struct events *events, struct told *told)
 	if (wait_us > 0 && wait_us <= WAKE_US)
 		after.tv_usec = (suseconds_t)wait_us;
 	evtimer_add(events->wake, &after);
+}
+
+void
+events_goodbye(struct events *events)
+{
+	struct reader *reader;
+
+	LIST_FOREACH(reader, &events->followers, all)
+	{
+		if (reader->until == UINT64_MAX) {
+			reader->until = events->end;
+			exchange_wake(reader->exchange);
+		}
+	}
+}
+
+bool
+events_are_followed(const struct events *events)
+{
+	return !LIST_EMPTY(&events->followers);
 }
 
 /* ---- selecting */
@@ -236,7 +257,7 @@ reader_end(void *user)
 {
 	struct reader *reader = user;
 
-	if (reader->until == UINT64_MAX)
+	if (reader->is_follower)
 		LIST_REMOVE(reader, all);
 	select_free(reader->select);
 	free(reader);
@@ -317,6 +338,7 @@ events_answer(const struct request *request)
 	}
 	if (is_follower) {
 		reader->until = UINT64_MAX;
+		reader->is_follower = true;
 		LIST_INSERT_HEAD(&events->followers, reader, all);
 	}
 	exchange_stream(

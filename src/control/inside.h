@@ -117,6 +117,9 @@ CHECKED enum err events_new(struct event_base *base, struct events **out);
 void events_free(struct events *events);
 /* Takes told over. */
 void events_add(struct events *events, struct told *told);
+/* Followers get what there is and then their end. */
+void events_goodbye(struct events *events);
+bool events_are_followed(const struct events *events);
 
 /* ---- body.c: what a changing request says; false or NULL: it has been answered */
 

@@ -24,6 +24,7 @@
 #include "daemon/tick.h"
 
 /* Of the 5 s in which a TERM is done with (contract 2). */
+#define END_READERS_US (US_PER_S / 2)
 #define END_LOOPS_US (2 * US_PER_S) /* goodbyes */
 #define END_RELOAD_US (US_PER_S / 2)
 #define END_OUTBOX_US (US_PER_S * 9 / 2) /* all of it up to the last write */
@@ -67,6 +68,20 @@ is_stderr_of_journal(void)
 
 /* ---- the loop and the end */
 
+/* Who follows the events hears of the stop too, and sees the end of the stream. */
+static void
+end_readers(struct daemon *daemon)
+{
+	mono_t until = mono_add(mono_now(), END_READERS_US);
+
+	while (control_has_followers(daemon->control) && mono_is_before(mono_now(), until)) {
+		if (outbox_is_idle(daemon->outbox))
+			control_goodbye(daemon->control);
+		event_base_loop(daemon->base, EVLOOP_NONBLOCK);
+		mono_sleep(US_PER_MS);
+	}
+}
+
 /* False: something hangs beyond the patience; the process must end as it is. */
 static bool
 end(struct daemon *daemon)
@@ -77,12 +92,17 @@ end(struct daemon *daemon)
 	signals_end(daemon);
 	tick_end(daemon);
 	notify_stopping(daemon->notify);
+	if (daemon->is_start_told) {
+		carry_tell(daemon, EVENT_STOP, NULL);
+		carry_out(daemon);
+		end_readers(daemon); /* all still stands: the loop that turns for them may do
+					anything */
+	}
 	if (daemon->loops && !loops_end(daemon->loops, mono_add(began, END_LOOPS_US)))
 		is_clean = false;
 	daemon->loops = NULL;
 	carry_done(daemon);
 	if (daemon->is_start_told) {
-		carry_tell(daemon, EVENT_STOP, NULL);
 		watch_end(daemon->watch, wall_now());
 		carry_last(daemon);
 	}

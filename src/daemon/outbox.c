@@ -417,6 +417,8 @@ tell_sink_trouble(struct outbox *outbox, const struct teller_report *report, boo
 	if (!is_over) {
 		snprintf(detail, sizeof(detail), "%s takes no events: %s", place->name,
 			report->why.text);
+		/* Where no other sink is left the log alone says so (H8-04). */
+		log_error("%s", detail);
 		outbox->calls->trouble(outbox->owner, TROUBLE_SINK, false, detail);
 		return;
 	}
@@ -583,6 +585,12 @@ outbox_start(struct event_base *base, struct store *store, struct sink *const *s
 	arm_tick(outbox);
 	*out = outbox;
 	return ERR_OK;
+}
+
+bool
+outbox_is_idle(const struct outbox *outbox)
+{
+	return !outbox->first && !outbox->turn;
 }
 
 bool

@@ -38,6 +38,8 @@ CHECKED enum err outbox_start(struct event_base *base, struct store *store,
 void outbox_row(struct outbox *outbox, enum row_kind kind, char *key, char *value);
 void outbox_event(struct outbox *outbox, struct told *told, const char *sink);
 void outbox_leave(struct outbox *outbox, uint64_t token, bool is_allowed);
+/* Everything that was put is let go of. */
+bool outbox_is_idle(const struct outbox *outbox);
 /* The end of a turn. Nothing where it gathered nothing. */
 void outbox_flush(struct outbox *outbox);
 /* False: rows cannot be written now, or the disk hangs; why says so. */

@@ -16,6 +16,7 @@
 #include <uthash.h>
 
 #define RETRY_MS 1000
+#define LOOK_AFTER_US (10 * US_PER_S) /* H6-16: within a minute */
 #define CLEAN_EVERY_EVENTS 500
 
 /* A row that waits, by "kind/key". */
@@ -49,6 +50,7 @@ struct writer {
 	mono_t retry_at;
 	char failing_why[sizeof(((struct fault *)0)->text)];
 	size_t events_since_clean;
+	mono_t look_after;
 };
 
 /* ---- turns, made by the main loop */
@@ -410,6 +412,31 @@ write_round(struct writer *writer, bool is_last)
 	}
 }
 
+/* The trouble is over with the next turn: its own event's. */
+static void
+look_after_file(struct writer *writer)
+{
+	struct fault why = { "" }, told = { "" };
+	bool was_gone;
+	enum err err;
+
+	if (mono_is_before(mono_now(), writer->look_after))
+		return;
+	writer->look_after = mono_add(mono_now(), LOOK_AFTER_US);
+	err = store_look_after(writer->store, &was_gone, &why);
+	if (!was_gone)
+		return;
+	if (err == ERR_OK)
+		fault_set(&told, "state.db was gone and was written anew");
+	else
+		fault_set(&told, "state.db is gone and cannot be written anew: %.300s", why.text);
+	if (writer->is_failing && strcmp(writer->failing_why, told.text) == 0)
+		return;
+	writer->is_failing = true;
+	memcpy(writer->failing_why, told.text, sizeof(told.text));
+	report(writer, WRITER_FAILING, &told);
+}
+
 static void *
 writer_run(void *arg)
 {
@@ -431,6 +458,7 @@ writer_run(void *arg)
 		}
 		write_round(writer, is_ending);
 		read_pages(writer);
+		look_after_file(writer);
 		atomic_store(&writer->last_turn_us, mono_now().us);
 	}
 	atomic_store(&writer->has_ended, true);

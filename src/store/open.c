@@ -16,9 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/random.h"
 
 #define STATE_NAME "state.db"
+#define NEW_NAME STATE_NAME ".new"
 #define APPLICATION_ID 0x6d627731 /* "mbw1" */
 #define STATE_VERSION 1
 /* Beside the damaged ones only so many are kept (H6-07). */
@@ -36,6 +38,17 @@ static const char schema[] =
 	"CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
+/* H6-16: who may write there may put another state in our place. */
+static void
+warn_of_mode(const char *dir, int dir_fd)
+{
+	struct stat status;
+
+	if (fstat(dir_fd, &status) == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)))
+		log_warning("%s: mode %04o, others may write there; chmod 0700 it", dir,
+			(unsigned)(status.st_mode & 07777));
+}
+
 enum err
 store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
 {
@@ -48,6 +61,7 @@ store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
 		fault_set(why, "%s: %s", dir, strerror(errno));
 		return err_from_errno(errno);
 	}
+	warn_of_mode(dir, *dir_fd);
 	*lock_fd = openat(*dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock_fd < 0) {
 		fault_set(why, "%s/lock: %s", dir, strerror(errno));
@@ -261,6 +275,77 @@ store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_
 	}
 	if (err == ERR_OK)
 		err = key_of(*out, &opened->fingerprint_key, why);
+	umask(mask);
+	return err;
+}
+
+/* ---- the file was unlinked while it was open */
+
+static enum err
+vacuum_into(sqlite3 *from, struct bytes path, struct fault *why)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(from, "VACUUM INTO ?1", -1, &statement, NULL);
+
+	if (code == SQLITE_OK) {
+		sqlite3_bind_text(statement, 1, path.at, (int)path.len, SQLITE_STATIC);
+		code = sqlite3_step(statement);
+	}
+	if (code != SQLITE_DONE)
+		fault_set(why, NEW_NAME ": %s", sqlite3_errmsg(from));
+	sqlite3_finalize(statement);
+	return err_from_sqlite(code);
+}
+
+/* What lies there by now, or is left of the old one, must not meet the new one. */
+static void
+make_room(int dir_fd)
+{
+	struct store_opened aside;
+	struct stat status;
+
+	if (fstatat(dir_fd, STATE_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		set_aside(dir_fd, &aside);
+	unlinkat(dir_fd, STATE_NAME "-wal", 0);
+	unlinkat(dir_fd, STATE_NAME "-shm", 0);
+}
+
+enum err
+store_file_anew(int dir_fd, struct sqlite3 *from, struct sqlite3 **out, struct fault *why)
+{
+	const char *path = sqlite3_db_filename(from, "main");
+	int fd = openat(dir_fd, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		0600);
+	struct buf new_path = { 0 };
+	mode_t mask;
+	enum err err;
+
+	if (fd < 0) {
+		fault_set(why, NEW_NAME ": %s", strerror(errno));
+		return err_from_errno(errno);
+	}
+	buf_put_format(&new_path, "%.*s" NEW_NAME,
+		(int)(strlen(path) - strlen(STATE_NAME)), path);
+	err = buf_err(&new_path);
+	if (err == ERR_OK)
+		err = vacuum_into(from, buf_bytes(&new_path), why);
+	if (err == ERR_OK && fsync(fd) != 0) {
+		fault_set(why, NEW_NAME ": %s", strerror(errno));
+		err = err_from_errno(errno);
+	}
+	close(fd);
+	buf_done(&new_path);
+	if (err != ERR_OK) {
+		unlinkat(dir_fd, NEW_NAME, 0);
+		return err;
+	}
+	make_room(dir_fd);
+	if (renameat(dir_fd, NEW_NAME, dir_fd, STATE_NAME) != 0 || fsync(dir_fd) != 0) {
+		fault_set(why, STATE_NAME ": %s", strerror(errno));
+		return err_from_errno(errno);
+	}
+	mask = umask(0077);
+	err = open_one(path, false, out, why);
 	umask(mask);
 	return err;
 }

@@ -19,5 +19,9 @@ CHECKED enum err store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, stru
  * the caller's. */
 CHECKED enum err store_file_open(const char *dir, int dir_fd, struct sqlite3 **out,
 	struct store_opened *opened, struct fault *why);
+/* Writes what `from` holds into a new state.db and opens that; `from` is still the caller's, as is
+ * *out. */
+CHECKED enum err store_file_anew(
+	int dir_fd, struct sqlite3 *from, struct sqlite3 **out, struct fault *why);
 
 #endif

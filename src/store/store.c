@@ -75,6 +75,7 @@ struct store {
 	int dir_fd;
 	int lock_fd;
 	bool has_reserve;
+	bool is_gone; /* state.db was unlinked and could not be written anew so far */
 };
 
 enum err
@@ -147,7 +148,7 @@ run(struct store *store, enum statement which, struct fault *why)
 static enum err
 usable(const struct store *store, struct fault *why)
 {
-	if (store->db)
+	if (store->db && !store->is_gone)
 		return ERR_OK;
 	*why = store->why;
 	return store->why_not;
@@ -187,6 +188,25 @@ reserve_give_up(struct store *store)
 
 /* ---- life */
 
+static void
+db_close(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		sqlite3_finalize(store->prepared[i]);
+		store->prepared[i] = NULL;
+	}
+	sqlite3_close_v2(store->db);
+	store->db = NULL;
+}
+
+static void
+go_without(struct store *store, enum err err, const struct fault *why)
+{
+	db_close(store);
+	store->why_not = err;
+	store->why = *why;
+}
+
 enum err
 store_open(const char *dir, struct store **out, struct store_opened *opened, struct fault *why)
 {
@@ -212,14 +232,7 @@ store_open(const char *dir, struct store **out, struct store_opened *opened, str
 		return err;
 	}
 	/* H6-04: watch and tell without it. */
-	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-		sqlite3_finalize(store->prepared[i]);
-		store->prepared[i] = NULL;
-	}
-	sqlite3_close_v2(store->db);
-	store->db = NULL;
-	store->why_not = err;
-	store->why = *why;
+	go_without(store, err, why);
 	opened->is_new = true;
 	*out = store;
 	return err;
@@ -230,14 +243,43 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(store->prepared[i]);
-	sqlite3_close_v2(store->db);
+	db_close(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
 	free(store);
+}
+
+enum err
+store_look_after(struct store *store, bool *was_gone, struct fault *why)
+{
+	struct sqlite3 *anew = NULL;
+	int has_moved = 0;
+	enum err err;
+
+	*was_gone = false;
+	if (!store->db || sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+				  &has_moved) != SQLITE_OK ||
+		!has_moved)
+		return ERR_OK;
+	*was_gone = true;
+	err = store_file_anew(store->dir_fd, store->db, &anew, why);
+	store->is_gone = err != ERR_OK;
+	if (err != ERR_OK) {
+		sqlite3_close_v2(anew);
+		store->why_not = err;
+		store->why = *why;
+		return err;
+	}
+	db_close(store);
+	store->db = anew;
+	err = prepare_all(store, why);
+	if (err != ERR_OK)
+		go_without(store, err, why);
+	store->has_reserve = false; /* it may be gone as well */
+	reserve_make(store);
+	return err;
 }
 
 /* ---- transactions */

@@ -37,6 +37,10 @@ struct store_opened {
 CHECKED enum err store_open(
 	const char *dir, struct store **out, struct store_opened *opened, struct fault *why);
 void store_close(struct store *store);
+/* Now and then: where state.db was unlinked or another file lies at its place, what it held is
+ * written anew and *was_gone is true; on errors every write fails until it can be (H6-16). Outside
+ * of transactions. */
+CHECKED enum err store_look_after(struct store *store, bool *was_gone, struct fault *why);
 
 typedef void store_on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value);
 CHECKED enum err store_rows(

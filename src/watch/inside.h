@@ -124,8 +124,8 @@ struct server {
 		       */
 	enum turn_kind turn_kind; /* which of them */
 	bool has_hung;		  /* its last probe ended by a timeout */
-	mono_t next_start; /* the even spacing of starts (see server.c) */
-	int64_t *logins;   /* when the last logins went out: a ring of logins_per_minute, mono us */
+	mono_t next_start;	  /* the even spacing of starts (see server.c) */
+	int64_t *logins; /* when the last logins went out: a ring of logins_per_minute, mono us */
 	unsigned logins_room;
 	unsigned logins_next;
 	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
@@ -161,7 +161,7 @@ struct probe {
 	bool is_booked;
 	bool is_try;	/* the one login that brake_retry allows */
 	bool is_permit; /* the one login that resume allows */
-	bool is_hung; /* its server had hung when it began */
+	bool is_hung;	/* its server had hung when it began */
 	struct heap_node paced;
 	struct probe *next_login; /* of its account */
 };

@@ -241,6 +241,9 @@ class Follower:
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             self.error = error
 
+    def is_over(self):
+        return not self._thread.is_alive()
+
     def wait(self, timeout=WAIT_SECONDS, **members):
         return wait_until(lambda: next((event for event in list(self.events)
                                         if matches(event, members)), None), timeout,

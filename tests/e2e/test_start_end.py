@@ -248,5 +248,16 @@ def reload_storm(t):
     assert faults == [], faults
 
 
+@test('TERM: who follows the events hears of the stop, and then the stream ends as it should')
+def follower_at_the_end(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [t.mailbox(host, 'ann')])
+    follower = daemon.follow()
+    assert daemon.term() == 0, daemon.stderr()
+    follower.wait(event='stop')
+    wait_until(lambda: follower.is_over(), why='the stream did not end')
+    assert follower.error is None, follower.error
+
+
 if __name__ == '__main__':
     main()
