@@ -314,8 +314,8 @@ enum err
 store_file_anew(int dir_fd, struct sqlite3 *from, struct sqlite3 **out, struct fault *why)
 {
 	const char *path = sqlite3_db_filename(from, "main");
-	int fd = openat(dir_fd, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		0600);
+	int fd = openat(
+		dir_fd, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct buf new_path = { 0 };
 	mode_t mask;
 	enum err err;
@@ -324,8 +324,7 @@ store_file_anew(int dir_fd, struct sqlite3 *from, struct sqlite3 **out, struct f
 		fault_set(why, NEW_NAME ": %s", strerror(errno));
 		return err_from_errno(errno);
 	}
-	buf_put_format(&new_path, "%.*s" NEW_NAME,
-		(int)(strlen(path) - strlen(STATE_NAME)), path);
+	buf_put_format(&new_path, "%.*s" NEW_NAME, (int)(strlen(path) - strlen(STATE_NAME)), path);
 	err = buf_err(&new_path);
 	if (err == ERR_OK)
 		err = vacuum_into(from, buf_bytes(&new_path), why);

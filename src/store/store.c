@@ -259,8 +259,9 @@ store_look_after(struct store *store, bool *was_gone, struct fault *why)
 	enum err err;
 
 	*was_gone = false;
-	if (!store->db || sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
-				  &has_moved) != SQLITE_OK ||
+	if (!store->db ||
+		sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) !=
+			SQLITE_OK ||
 		!has_moved)
 		return ERR_OK;
 	*was_gone = true;

@@ -255,8 +255,8 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 	server->mean_us = server->mean_us < 0
 				  ? took
 				  : server->mean_us + (took - server->mean_us) / MEAN_SHARE;
-	server->has_hung = verdict->cause == CAUSE_CONNECT_TIMEOUT ||
-			   verdict->cause == CAUSE_REPLY_TIMEOUT;
+	server->has_hung =
+		verdict->cause == CAUSE_CONNECT_TIMEOUT || verdict->cause == CAUSE_REPLY_TIMEOUT;
 	if (!holds_whole_server(verdict)) {
 		server->is_waiting = false;
 		server->waits = 0;
