@@ -1,6 +1,5 @@
 /*
- * test_reply_cause.c: a reply and its stage -> a cause; most rows were sent by real servers
- * (shared/replies.jsonl).
+ * test_reply_cause.c: a reply and its stage -> a cause; most rows were sent by real servers.
  */
 #include "../unit.h"
 
