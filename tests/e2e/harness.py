@@ -280,6 +280,16 @@ def matches(event, members):
 
 # --- the daemon -----------------------------------------------------------------------------------
 
+def is_open_to_others(path):
+    """May any user come to this file?"""
+    path = os.path.abspath(path)
+    while path != '/':
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            return False
+    return True
+
+
 class Daemon:
     """One mboxwatchd: its settings, its process (which may be started again), what it tells."""
 
@@ -301,6 +311,7 @@ class Daemon:
         self.runs = 0
         self.environment = {}
         self.arguments = []           # more words of the command line
+        self.program = MBOXWATCHD
         self.prefix = []              # words before the program, as setpriv's
         self.write_settings()
 
@@ -326,6 +337,9 @@ class Daemon:
             os.chmod(path, 0o755)
         for path in (self.state_dir, self._run, self.settings_path):
             os.chown(path, NOBODY, NOBODY)
+        if not is_open_to_others(MBOXWATCHD):  # a tree below /root
+            self.program = os.path.join(self.folder, 'mboxwatchd')
+            shutil.copy(MBOXWATCHD, self.program)
         return self
 
     def mailbox_settings(self, name):
@@ -334,7 +348,7 @@ class Daemon:
 
     def check_settings(self):
         """mboxwatchd -t: (exit status, output)."""
-        done = subprocess.run(self.prefix + [MBOXWATCHD, '-t', '-c', self.settings_path,
+        done = subprocess.run(self.prefix + [self.program, '-t', '-c', self.settings_path,
                                              '--state-dir', self.state_dir] + self.arguments,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60 * SLOW, env=self._env())
@@ -361,7 +375,7 @@ class Daemon:
         self.runs += 1
         with open(self._file('stderr'), 'wb') as err, open(self._file('stdout'), 'wb') as out:
             self.process = subprocess.Popen(
-                self.prefix + [MBOXWATCHD, '-c', self.settings_path, '--state-dir', self.state_dir,
+                self.prefix + [self.program, '-c', self.settings_path, '--state-dir', self.state_dir,
                                '--socket', self.socket_path] + self.arguments,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err if stderr is None else stderr,
                 cwd='/', env=self._env(), start_new_session=True)

@@ -6,20 +6,17 @@ Where root runs this, an ordinary user runs the daemon of the tests of modes and
 Not here: PUT, import, check (later); SCRAM's preparation of secrets (dialogue/sasl, later).
 """
 
-import base64
-import json
 import os
 import resource
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
-from harness import (ALERTS, MBOXWATCHD, NOBODY, QUICK, SLOW, libconfig_text, libconfig_value,  # noqa: E402
+from harness import (MBOXWATCHD, SLOW, libconfig_text, libconfig_value,  # noqa: E402
                      main, test, wait_until)
 
 ADDRESS = 'ann@test.example'
@@ -717,7 +714,8 @@ def h4_23(t):
     host = t.host('ann')
     out = os.path.join(t.folder, 'found')
     look = script(t, 'look', 'exec >%s.new\nls -l /proc/$$/fd\necho CWD $(pwd)\n'
-                  'echo STDIN "$(cat | wc -c)"\nwhile read -r line; do echo "$line"; done </proc/$$/status\n'
+                  'echo STDIN "$(cat | wc -c)"\n'
+                  'while read -r line; do echo "$line"; done </proc/$$/status\n'
                   'echo ENV; env; mv %s.new %s' % (out, out, out))
     daemon = t.daemon(host, [smtp_only(t, host, 'ann', password_command=[look])], start=False)
     daemon.environment.update({'MBOXWATCH_MARK': t.secret('environment')})
@@ -725,7 +723,8 @@ def h4_23(t):
     wait_until(lambda: os.path.exists(out), why='the command never ran')
     with open(out) as found:
         text = found.read()
-    descriptors = [line.split(' -> ')[0].split()[-1] for line in text.splitlines() if ' -> ' in line]
+    descriptors = [line.split(' -> ')[0].split()[-1] for line in text.splitlines()
+                   if ' -> ' in line]
     # The shell itself holds its script as 10 (dash) or 255 (bash).
     assert set(descriptors) - {'10', '255'} == {'0', '1', '2'}, text
     assert 'CWD /\n' in text and 'STDIN 0\n' in text, text

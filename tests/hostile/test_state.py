@@ -328,7 +328,7 @@ def h6_14(t):
     assert not glob.glob(daemon.state_dir + '/*damaged*')
 
 
-@test('H6-16 (link, mode): state.db a symbolic link: exit 1, target untouched; mode 0777: a warning')
+@test('H6-16 (link, mode): state.db a symbolic link: exit 1; mode 0777: a warning')
 def h6_16(t):
     daemon = t.daemon(None, paused(1), start=False)
     victim = os.path.join(t.folder, 'victim')
@@ -613,7 +613,7 @@ def h7_10(t):
     assert most[0] <= 6, 'the hung ones took %d of 10' % most[0]
 
 
-@test('H7-26: a pause over a restart and a clock jump ends at its wall time; a late verdict is void')
+@test('H7-26: a pause over a restart and a clock jump ends in time; a late verdict is void')
 def h7_26(t):
     host = t.host('ann')
     daemon = t.daemon(host, [smtp_ann(t, host)], {'confirm': 1}, start=False)
@@ -750,11 +750,12 @@ def receiver(t, path, parse):
     return made
 
 
-def told_by(receiver_of, ids, timeout=20):
-    """All of these ids have come, each once, in their order."""
-    wait_until(lambda: len(receiver_of.ids()) >= len(ids), timeout,
-               why=lambda: '%d of %d' % (len(receiver_of.ids()), len(ids)))
-    assert receiver_of.ids() == ids, (len(receiver_of.ids()), len(ids))
+def told_by(receiver_of, daemon, timeout=20):
+    """All that the daemon shows has come, each once, in its order."""
+    def shown():
+        return [event['id'] for event in daemon.events()]
+    wait_until(lambda: receiver_of.ids() == shown(), timeout,
+               why=lambda: '%d of %d' % (len(receiver_of.ids()), len(shown())), poll=0.3)
 
 
 @test('H8-01: the journal stops until its socket is full: it alone waits; then all once, in order')
@@ -782,12 +783,11 @@ def h8_01(t):
     assert 'journal' in trouble['detail'], trouble
     journal.is_deaf.clear()
     daemon.wait_event(event='trouble-end', kind='sink')
-    ids = [event['id'] for event in daemon.events()]
-    told_by(journal, ids)
-    told_by(syslog, ids)
+    told_by(journal, daemon)
+    told_by(syslog, daemon)
 
 
-@test('H8-02: the journal\'s socket is missing: not taken as told; told when it is back, restarts too')
+@test('H8-02: the journal\'s socket is missing: not told; told when it is back')
 def h8_02(t):
     host = t.host('ann')
     daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
@@ -796,7 +796,7 @@ def h8_02(t):
     syslog = receiver(t, folder + '/dev-log', syslog_line)
     daemon.start()
     daemon.wait_state('ann', 'smtp ok')
-    told_by(journal, [event['id'] for event in daemon.events()])
+    told_by(journal, daemon)
     journal.gone()
     host.off('smtp')
     state = daemon.wait_event(event='state', state='smtp failing')
@@ -811,8 +811,8 @@ def h8_02(t):
     wait_until(lambda: trouble['id'] in journal.ids(), 15)
     assert len(journal.ids(event='state')) == 1, journal.ids()
     daemon.wait_event(event='trouble-end', kind='sink', timeout=45)
+    told_by(journal, daemon)
     ids = [event['id'] for event in daemon.events()]
-    told_by(journal, ids)
     assert sorted(set(syslog.ids())) == sorted(ids)
 
 
@@ -833,14 +833,14 @@ def h8_04(t):
                why=daemon.stderr)
     syslog = receiver(t, folder + '/dev-log', syslog_line)
     daemon.wait_event(event='trouble-end', kind='sink')
-    told_by(syslog, [event['id'] for event in daemon.events()])
+    told_by(syslog, daemon)
     syslog.is_deaf.set()
     for _ in range(700):
         assert daemon.post('/v1/test-alert').status == 200
     goes_on_by_status(daemon)
     assert daemon.get('/healthz').status == 200
     syslog.is_deaf.clear()
-    told_by(syslog, [event['id'] for event in daemon.events()])
+    told_by(syslog, daemon)
     assert len(daemon.events(event='trouble')) <= 2, daemon.events(event='trouble')
 
 
@@ -994,7 +994,7 @@ def h10_04(t):
     daemon.wait_for(lambda status: status['counts']['failing'] == 60, 60)
 
 
-@test('H10-06: a loop never returns and the watchdog ends the process: state whole; 2 s turns go on')
+@test('H10-06: a loop never returns and the watchdog ends the process: state whole; 2 s turns')
 def h10_06(t):
     host, daemon, begin = failing(t)
     loop = threads(daemon)[-1]
