@@ -698,6 +698,7 @@ test_outbox_ends_in_time_though_a_sink_is_stalled_H6_20(void **state)
 	atomic_store(&world->fakes[0].is_stalled, true);
 	for (unsigned number = 1; number <= 50; number++)
 		put_turn(world, number);
+	run_until(world, taken_count(&world->fakes[1]) == 50);
 	begin = mono_now();
 	world_end(world);
 	assert_true(mono_since(mono_now(), begin) < 5 * US_PER_S);
