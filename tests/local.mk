@@ -1,5 +1,5 @@
 # make check: no root, loopback alone, nothing beyond the build dependencies.
-# make check-system: root; systemd, Dovecot, Postfix.
+# make check-system: root; systemd, Dovecot, Postfix, and what contrib/ plugs mboxwatch into.
 
 UNIT_LIBS = $(ROOM_LIBS) $(OUTSIDE_LIBS) $(CMOCKA_LIBS)
 
@@ -42,7 +42,8 @@ PYTHON_TESTS = \
 SYSTEM_TESTS = \
 	tests/system/test_realservers.py \
 	tests/system/test_systemd.py \
-	tests/system/test_try.py
+	tests/system/test_try.py \
+	tests/plugs/test_plugs.py
 
 TESTS += $(check_PROGRAMS) $(PYTHON_TESTS)
 TEST_EXTENSIONS = .py
@@ -73,6 +74,7 @@ EXTRA_DIST += \
 	tests/lsan.supp \
 	tests/mailhost/certs.py \
 	tests/mailhost/mailhost.py \
+	tests/plugs/told.py tests/plugs/read_lines.go \
 	tests/system/realhost.py \
 	tests/system/tap.py \
 	tests/system/systemd-sandbox
