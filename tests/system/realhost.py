@@ -10,6 +10,7 @@ the trials of real mail servers. Debian's own Python, with nothing beside it.
 """
 
 import atexit
+import json
 import os
 import pwd
 import random
@@ -431,21 +432,29 @@ class RealHost:
 
 
 def main():
+    """
+    realhost.py [NAME=PASSWORD...]: both servers until Ctrl-C or TERM; their ports as a line of JSON
+    on standard output once they greet. USR1 switches IMAP off, USR2 on again.
+    """
     reason = why_not()
     if reason is not None:
         print('realhost.py: ' + reason, file=sys.stderr)
         return 1
-    with RealHost() as host:
-        for address, name in ADDRESSES.items():
-            print('%s  %-8s %s' % (address, name, '  '.join(
-                '%s %d' % item for item in host.port.items())))
-        print('users %s, password %s, authority %s' % (
-            ' '.join(map(host.user, host.passwords)), PASSWORD, host.ca_file), flush=True)
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            pass
-    return 0
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    passwords = dict(argument.split('=', 1) for argument in sys.argv[1:])
+    with RealHost(passwords) as host:
+        port = host.port
+        print(json.dumps({
+            'ready': True, 'users': [host.user(name) for name in host.passwords],
+            'addresses': ADDRESSES, 'ca_file': host.ca_file,
+            'smtp': {'tls': port['submissions'], 'starttls': port['submission']},
+            'imap': {'tls': port['imaps'], 'starttls': port['imap']}}), flush=True)
+        while True:
+            number = signal.sigwait(signals)
+            if number in (signal.SIGINT, signal.SIGTERM):
+                return 0
+            host.set_imap(number == signal.SIGUSR2)
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ TRY = os.path.join(HERE, '..', '..', 'contrib', 'try')
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
 import harness  # noqa: E402
+import realhost  # noqa: E402
 import tap  # noqa: E402
 from tap import check, equal, test, wait_for  # noqa: E402
 
@@ -57,10 +58,10 @@ def nothing_is_left(folder):
     equal(processes_of(folder), [], 'processes that are left')
 
 
-@test('a whole trial: status, the alert, its end, the next step; nothing is left')
-def _():
+def whole_trial(*arguments):
+    """Runs it to its end, and looks at what it shows and leaves; gives its text."""
     began = time.monotonic()
-    trial = start()
+    trial = start(*arguments)
     text, _ = trial.communicate(timeout=MOST_SECONDS)
     took = time.monotonic() - began
     equal(trial.returncode, 0, 'exit status of:\n' + text)
@@ -75,6 +76,23 @@ def _():
     too_wide = [line for line in text.splitlines() if len(line) > WIDTH]
     equal(too_wide, [], 'lines over %d columns' % WIDTH)
     nothing_is_left(folder_of(text))
+    return text
+
+
+@test('a whole trial: status, the alert, its end, the next step; nothing is left')
+def _():
+    whole_trial()
+
+
+@test('--real: the same on a Dovecot and a Postfix of its own')
+def _():
+    reason = realhost.why_not()
+    if reason is not None:
+        raise tap.Skipped(reason)
+    before = set(glob.glob('/var/tmp/mboxwatch-realhost.*'))
+    text = whole_trial('--real')
+    check('Dovecot and Postfix' in text, text)
+    equal(set(glob.glob('/var/tmp/mboxwatch-realhost.*')) - before, set(), 'folders left')
 
 
 def wait_for_line(trial, words):
@@ -135,7 +153,7 @@ def _():
     trial = start('--nonsense')
     text, _ = trial.communicate(timeout=10)
     equal(trial.returncode, 2, 'exit status')
-    check('contrib/try [--keep]' in text, text)
+    check('contrib/try [--real] [--keep]' in text, text)
 
 
 if __name__ == '__main__':
