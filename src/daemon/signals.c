@@ -38,6 +38,13 @@ on_hup(evutil_socket_t number, short what, void *arg)
 	reload_ask(daemon->reload, 0);
 }
 
+/* "; 1 incident open" */
+static void
+put_count(struct buf *out, size_t count, const char *noun, const char *rest)
+{
+	buf_put_format(out, "; %zu %s%s%s", count, noun, count == 1 ? "" : "s", rest);
+}
+
 static void
 on_usr1(evutil_socket_t number, short what, void *arg)
 {
@@ -51,9 +58,10 @@ on_usr1(evutil_socket_t number, short what, void *arg)
 	figures_put_counts(daemon, &line);
 	figures_health(daemon, &health);
 	watch_counts(daemon->watch, &counts);
-	log_info("%s; %zu probes in flight, %zu accounts whose logins are held, %zu incidents; "
-		 "%s%s",
-		line.at ? line.at : "", counts.in_flight, counts.brakes_open, counts.incidents_open,
+	put_count(&line, counts.in_flight, "probe", " in flight");
+	put_count(&line, counts.brakes_open, "account", " with logins held");
+	put_count(&line, counts.incidents_open, "incident", " open");
+	log_info("%s; %s%s", line.at ? line.at : "",
 		health.is_well ? "well" : "not well: ", health.why);
 	buf_done(&line);
 }

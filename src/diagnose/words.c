@@ -337,6 +337,8 @@ kind_words(const struct alert *event)
 		return "Its mailboxes are not told singly while this lasts.";
 	case EVENT_TROUBLE:
 		return trouble_words(event);
+	case EVENT_PAUSE:
+		return "Meanwhile it is neither probed nor told about.";
 	case EVENT_TEST:
 		return "Alerts reach this place.";
 	default:
@@ -370,13 +372,54 @@ put_cause(struct buf *out, const struct alert *event)
 		buf_put(out, BYTES(" It may pass by itself."));
 }
 
+/* What a person asked for: the detail begins with who. */
+static bool
+is_asked_for(enum event_kind kind)
+{
+	return kind == EVENT_ACK || kind == EVENT_PAUSE || kind == EVENT_RESUME ||
+	       kind == EVENT_SILENCE || kind == EVENT_UNSILENCE;
+}
+
+/* Our own details begin small, for the line's sake; a path or a number is left as it is. */
+static void
+put_sentence_begin(struct buf *out, struct bytes text)
+{
+	size_t word = 0;
+
+	while (word < text.len && byte_is_letter(text.at[word]))
+		word++;
+	if (word == 0 || word == text.len || text.at[word] != ' ' || text.at[0] < 'a') {
+		buf_put(out, text);
+		return;
+	}
+	buf_put_byte(out, (char)(text.at[0] - 'a' + 'A'));
+	buf_put(out, bytes_from(text, 1));
+}
+
+static void
+put_detail(struct buf *out, const struct alert *event)
+{
+	struct bytes detail = bytes_of(event->detail);
+
+	if (detail.len == 0)
+		return;
+	if (is_told_with_cause(event))
+		buf_put_format(out, " Detail: %s", event->detail);
+	else if (is_asked_for(event->kind))
+		buf_put_format(out, " By %s", event->detail);
+	else {
+		buf_put_byte(out, ' ');
+		put_sentence_begin(out, detail);
+	}
+	if (!strchr(".!?", detail.at[detail.len - 1]))
+		buf_put_byte(out, '.');
+}
+
 /* The server's words, or what stands in for them. */
 static void
 put_outside(struct buf *out, const struct alert *event)
 {
-	if (event->detail)
-		buf_put_format(
-			out, " %s%s.", is_told_with_cause(event) ? "Detail: " : "", event->detail);
+	put_detail(out, event);
 	if (event->reply.count == 0)
 		return;
 	buf_put(out, BYTES(" The server said:"));

@@ -86,8 +86,8 @@ apply_removal(struct watch *watch, struct mailbox *mailbox)
 		is_failing |= endpoint && ulid_is_set(endpoint->incident);
 	}
 	if (mailbox->is_paused)
-		tell_person(
-			watch, EVENT_RESUME, mailbox, WALL_NONE, NULL, "the mailbox was removed");
+		tell_person(watch, EVENT_RESUME, mailbox, WALL_NONE, WATCH_ITSELF,
+			"the mailbox was removed");
 	if (is_failing)
 		tell_removed(watch, mailbox);
 	for (size_t side = 0; side < SIDE_COUNT; side++) {

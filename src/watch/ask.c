@@ -61,7 +61,7 @@ pause_end(struct watch *watch, struct mailbox *mailbox, const char *who, const c
 void
 pause_over(struct watch *watch, struct mailbox *mailbox)
 {
-	pause_end(watch, mailbox, NULL, "the pause is over");
+	pause_end(watch, mailbox, WATCH_ITSELF, "the pause is over");
 }
 
 static enum err

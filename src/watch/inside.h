@@ -459,6 +459,8 @@ void tell_stored_removed(struct watch *watch, const char *name, const enum part 
 	const struct watched *endpoint);
 void tell_brake(struct watch *watch, struct account *account, const struct watched *by);
 void tell_brake_end(struct watch *watch, struct account *account, const char *detail);
+/* Who did it where nobody asked: a pause that ran out (contract 6: detail says who). */
+#define WATCH_ITSELF "mboxwatchd"
 void tell_person(struct watch *watch, enum event_kind kind, const struct mailbox *mailbox,
 	wall_t until, const char *who, const char *reason);
 void tell_trouble(struct watch *watch, enum event_kind kind, enum trouble trouble,

@@ -223,6 +223,47 @@ test_words_event_text_is_enough_on_its_own(void **state)
 	alert_free(event);
 }
 
+/* Whatever it is about, text is whole sentences: who did it, what that means. */
+static void
+test_words_event_text_is_sentences(void **state)
+{
+	static const struct {
+		const char *text;
+		enum event_kind kind;
+		const char *mailbox;
+		const char *detail;
+		int64_t until_us;
+	} rows[] = {
+		{ "support: paused until 2026-11-24T14:00:00Z. Meanwhile it is neither probed nor "
+		  "told about. By uid 0 (root): new server.",
+			EVENT_PAUSE, "support", "uid 0 (root): new server", 2 * US_PER_H },
+		{ "support: paused. Meanwhile it is neither probed nor told about. By ann.",
+			EVENT_PAUSE, "support", "ann", 0 },
+		{ "support: resumed. By mboxwatchd: the pause is over.", EVENT_RESUME, "support",
+			"mboxwatchd: the pause is over", 0 },
+		{ "support: resumed. By ann: it works!", EVENT_RESUME, "support", "ann: it works!",
+			0 },
+		{ "test. Alerts reach this place. Asked for by ann, for syslog.", EVENT_TEST, NULL,
+			"asked for by ann, for syslog", 0 },
+		{ "reload failed, nothing has changed. main.conf:3: no such setting.",
+			EVENT_RELOAD_FAILED, NULL, "main.conf:3: no such setting", 0 },
+		{ "stopped.", EVENT_STOP, NULL, NULL, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct alert *event = alert_new(rows[i].kind);
+
+		unit_row(rows[i].text);
+		event->time = noon;
+		event->mailbox = rows[i].mailbox ? copy(rows[i].mailbox) : NULL;
+		event->detail = rows[i].detail ? copy(rows[i].detail) : NULL;
+		event->until = rows[i].until_us ? wall_add(noon, rows[i].until_us) : WALL_NONE;
+		assert_ok(words_event(event));
+		assert_string_equal(event->text, rows[i].text);
+		alert_free(event);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_words_next_are_sentences),
 	cmocka_unit_test(test_words_next_are_there_for_every_cause),
@@ -230,6 +271,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_words_next_name_helo_name),
 	cmocka_unit_test(test_words_event_has_msg),
 	cmocka_unit_test(test_words_event_text_is_enough_on_its_own),
+	cmocka_unit_test(test_words_event_text_is_sentences),
 };
 
 UNIT_MAIN(tests)
