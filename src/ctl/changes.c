@@ -71,6 +71,42 @@ say_skipped(struct out *out, const json_t *skipped)
 		out_say(out, "\n");
 }
 
+struct skipped {
+	json_t *names; /* an object, for looking up */
+	bool is_failing;
+};
+
+static void
+judge_skipped(void *user, const json_t *mailbox)
+{
+	struct skipped *skipped = user;
+	struct bytes name = member_text(mailbox, "name");
+
+	if (name.len > 0 && json_object_getn(skipped->names, name.at, name.len))
+		skipped->is_failing = skipped->is_failing || mailbox_class(mailbox)[0] == 'f';
+}
+
+/* One that was not probed was asked about all the same: its state stands for the verdict. */
+static enum exit_status
+judge_all_skipped(const struct invocation *invocation, const json_t *names)
+{
+	struct skipped skipped = { .names = json_object() };
+	enum exit_status status = EXIT_FINE;
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		if (json_is_string(name))
+			(void)json_object_setn_new(skipped.names, json_string_value(name),
+				json_string_length(name), json_true());
+	}
+	if (i > 0)
+		status = pages_walk(invocation, judge_skipped, &skipped, NULL);
+	json_decref(skipped.names);
+	return status == EXIT_FINE && skipped.is_failing ? EXIT_FAILING : status;
+}
+
 /* The answer is one MAILBOX, or {mailboxes, skipped}. */
 static enum exit_status
 print_verdicts(
@@ -92,7 +128,8 @@ print_verdicts(
 		say_skipped(invocation->out, json_object_get(document, "skipped"));
 	}
 	table_free(table);
-	return is_failing ? EXIT_FAILING : EXIT_FINE;
+	return is_failing ? EXIT_FAILING
+			  : judge_all_skipped(invocation, json_object_get(document, "skipped"));
 }
 
 /* {"select":["a","b"]} */

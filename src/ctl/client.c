@@ -23,6 +23,7 @@
 struct client {
 	CURL *curl;
 	const char *path;
+	struct out *problems; /* who gets a refusal's document too; NULL: nobody */
 };
 
 /* One answer as it comes in. */
@@ -37,7 +38,7 @@ struct intake {
 };
 
 struct client *
-client_new(const char *path)
+client_new(const char *path, struct out *problems)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
@@ -47,6 +48,7 @@ client_new(const char *path)
 		return NULL;
 	}
 	client->path = path;
+	client->problems = problems;
 	return client;
 }
 
@@ -232,7 +234,7 @@ complain_faults(const json_t *problem)
 
 /* problem+json in words; its code says whether it is a missing mailbox, or a slip. */
 static enum exit_status
-complain_problem(const struct call *call, const struct answer *answer)
+complain_problem(const struct client *client, const struct call *call, const struct answer *answer)
 {
 	json_t *problem =
 		json_loadb(answer->body.at ? answer->body.at : "", answer->body.len, 0, NULL);
@@ -256,6 +258,8 @@ complain_problem(const struct call *call, const struct answer *answer)
 		buf_put_format(&words, "the daemon answered %ld", answer->status);
 	complain_outside("", buf_bytes(&words));
 	complain_faults(problem);
+	if (problem && client->problems)
+		out_json(client->problems, buf_bytes(&answer->body));
 	buf_done(&words);
 	json_decref(problem);
 	return status;
@@ -314,7 +318,7 @@ client_call(struct client *client, const struct call *call, struct answer *out)
 	status = judge_transfer(&intake, curl_easy_perform(client->curl));
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
 	if (status == EXIT_FINE && out->status / 100 != 2)
-		status = complain_problem(call, out);
+		status = complain_problem(client, call, out);
 	else if (status == EXIT_FINE && intake.line.len > 0)
 		(void)call->line(call->user, buf_bytes(&intake.line));
 out:

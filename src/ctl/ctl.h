@@ -108,8 +108,9 @@ struct answer {
 	struct buf body;
 };
 
-/* NULL where there is no memory. path is borrowed. */
-struct client *client_new(const char *path);
+/* NULL where there is no memory. Both are borrowed; problems gets the document of a refusal beside
+ * the words on stderr (--json), NULL: nobody. */
+struct client *client_new(const char *path, struct out *problems);
 void client_free(struct client *client);
 /* EXIT_FINE: the daemon answered well (2xx). EXIT_NO_DAEMON, EXIT_NO_MAILBOX, EXIT_REFUSED: why
  * stands on stderr. answer_done() always. */

@@ -41,7 +41,8 @@ run(struct invocation *invocation, struct out *out)
 		out_say(out, "mboxwatchctl " PACKAGE_VERSION "\n");
 		return EXIT_FINE;
 	}
-	invocation->client = client_new(socket_path(invocation));
+	invocation->client =
+		client_new(socket_path(invocation), invocation->options[OPTION_JSON] ? out : NULL);
 	if (!invocation->client) {
 		complain("out of memory");
 		return EXIT_REFUSED;

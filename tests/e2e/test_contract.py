@@ -911,6 +911,31 @@ def ctl_json(t):
     assert [json.loads(line)['id'] for line in lines] == [e['id'] for e in daemon.events()]
     one = json.loads(daemon.ctl('events', '--json', '--since', '1h', 'bob')[1].splitlines()[0])
     assert one['mailbox'] == 'bob', one
+    # Of a refusal too, beside the words on stderr.
+    daemon.settings['mailboxes'][0]['nonsense'] = 1
+    daemon.write_settings()
+    for arguments, status, code in ((['reload'], 5, 'faults'), (['show', 'nobody'], 3, None),
+                                    (['resume', 'dora'], 5, None)):
+        status_is, out, err = daemon.ctl(*arguments, '--json')
+        problem = json.loads(out)
+        assert status_is == status and err and problem['status'] >= 400, (status_is, out, err)
+        assert code != 'faults' or problem['faults'][0]['line'] > 0, problem
+        assert daemon.ctl(*arguments)[1] == '', arguments
+
+
+@test('4: probe of names: one that is held and failing is failing, though it was skipped')
+def ctl_probe_held(t):
+    host = t.host('ann', 'bob', 'dora')
+    host.fail('imap', 'bob@test.example', 'NO [AUTHENTICATIONFAILED] no')
+    dora = dict(t.mailbox(host, 'dora'), enabled=False)
+    daemon = t.daemon(host, [t.mailbox(host, 'ann'), t.mailbox(host, 'bob', smtp=None), dora])
+    daemon.wait_event(event='brake', mailbox='bob')
+    daemon.wait_state('ann', 'ok')
+    status, out, err = daemon.ctl('probe', 'ann', 'bob')
+    assert status == 1 and 'not probed' in out and 'bob' in out, (status, out, err)
+    status, out, err = daemon.ctl('probe', 'ann', 'dora')
+    assert status == 0 and 'dora' in out, (status, out, err)
+    assert json.loads(daemon.ctl('probe', 'ann', 'bob', '--json')[1])['skipped'] == ['bob']
 
 
 @test('4: tables as wide as the terminal, wide characters counted, colour there alone, NO_COLOR')
