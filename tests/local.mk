@@ -30,6 +30,8 @@ PYTHON_TESTS = \
 	tests/e2e/test_thread.py \
 	tests/e2e/test_start_end.py \
 	tests/e2e/test_contract.py \
+	tests/e2e/test_screen.py \
+	tests/e2e/test_completion.py \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \

@@ -143,6 +143,15 @@ on_body(char *at, size_t size, size_t count, void *user)
 	return bytes.len;
 }
 
+static int
+on_progress(void *user, curl_off_t to_read, curl_off_t was_read, curl_off_t to_send,
+	curl_off_t was_sent)
+{
+	const struct intake *intake = user;
+
+	return intake->call->is_over(intake->call->user); /* not 0: curl breaks off */
+}
+
 /* ---- what went wrong */
 
 /* Who may not open the socket is told the group that may (H5-10). */
@@ -295,6 +304,11 @@ set_up(struct intake *intake, const char *url, struct curl_slist *headers)
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, intake);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	if (call->is_over) {
+		curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(curl, CURLOPT_XFERINFODATA, intake);
+		curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	}
 	if (call->body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
 }

@@ -12,6 +12,7 @@
 #include "base/time.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Contract 4. */
 enum exit_status {
@@ -35,6 +36,8 @@ enum option {
 	OPTION_FOR,
 	OPTION_REASON,
 	OPTION_NO_DETAIL,
+	OPTION_WATCH,
+	OPTION_PLUGIN,
 	OPTION_COUNT
 };
 
@@ -49,6 +52,8 @@ struct invocation {
 	size_t argument_count;
 	struct client *client;
 	struct out *out;
+	bool (*is_over)(void *user); /* of every page asked for (struct call); NULL: not */
+	void *is_over_user;
 };
 
 typedef enum exit_status command_run(const struct invocation *invocation);
@@ -97,6 +102,8 @@ struct call {
 	const char *about; /* whom a refusal is about, in front of its words; NULL: that is clear */
 	int silence_s;	   /* so long nothing may come; 0: 20 s */
 	int deadline_s;	   /* for all of it; 0: 120 s; -1: none */
+	/* Asked once a second at least, meanwhile: true breaks it off. */
+	bool (*is_over)(void *user);
 	/* The lines of a good answer as they come, without their ends; false: enough. NULL: they
 	 * are kept in the answer. */
 	bool (*line)(void *user, struct bytes line);
@@ -143,11 +150,15 @@ struct out {
 	bool is_gone;	/* the reader of the pipe left: be quiet */
 	bool is_failed; /* and not because the reader had enough */
 	bool is_utf8;	/* for the sign of a cut */
+	bool is_held;	/* a screen is put together: nothing is written before out_flush() */
 	size_t columns; /* SIZE_MAX: no bound */
+	size_t rows;	/* likewise */
 	struct buf pending;
 };
 
 void out_start(struct out *out, int fd);
+/* The terminal has another size. */
+void out_resize(struct out *out);
 /* Writes what is pending; false where nobody reads any more. */
 bool out_flush(struct out *out);
 void out_done(struct out *out);
@@ -166,6 +177,21 @@ void out_field(struct out *out, const char *label, struct bytes text);
 void complain(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same with words from outside behind ours. */
 void complain_outside(const char *ours, struct bytes outside);
+
+/* What would go to stderr is kept instead, from here to complaints_release(): where a screen would
+ * be spoilt, or one line is all that may be said. */
+struct complaints_kept {
+	FILE *was;
+	char *text;
+	size_t len;
+};
+
+/* False: stderr stays as it is. */
+bool complaints_keep(struct complaints_kept *kept);
+void complaints_release(struct complaints_kept *kept);
+/* What was complained about so far, as one line: "no daemon at …; is mboxwatchd running?". */
+void complaints_put(struct complaints_kept *kept, struct buf *out);
+void complaints_forget(struct complaints_kept *kept);
 
 /* ---- table.c */
 
@@ -208,6 +234,14 @@ void put_when(struct buf *out, wall_t time);
 void put_until(struct buf *out, wall_t time);
 /* Is it a plain name: no glob, no prefix? */
 bool selector_is_name(const char *selector);
+/* How many mailboxes are what. */
+struct class_counts {
+	size_t total, failing, unknown, paused, ok;
+};
+
+void class_count(struct class_counts *counts, const json_t *mailbox);
+/* Of /v1/status, which counts all mailboxes whatever the selection. */
+struct class_counts class_counts_of(const json_t *document);
 /* Prints the document where --json asks for it; true where it did. */
 bool print_json(const struct invocation *invocation, const struct answer *answer);
 
@@ -218,5 +252,30 @@ bool print_json(const struct invocation *invocation, const struct answer *answer
  * document without its mailboxes. */
 enum exit_status pages_walk(const struct invocation *invocation,
 	void (*each)(void *user, const json_t *mailbox), void *user, json_t **document);
+/* The first `most` alone: one page. */
+enum exit_status pages_first(const struct invocation *invocation, size_t most,
+	void (*each)(void *user, const json_t *mailbox), void *user, json_t **document);
+
+/* ---- status.c, screen.c, plugin.c: the three forms of `status` */
+
+/* One look at the daemon: the sum, and the first rows of the table. */
+struct status;
+
+/* most_rows: of the table; SIZE_MAX: all. with_next: when each is probed next, which changes by
+ * itself. NULL: no memory. */
+struct status *status_new(size_t most_rows, bool with_next);
+void status_free(struct status *status);
+/* As pages_walk(): what the selectors mean; EXIT_FAILING where one of them fails. */
+enum exit_status status_read(struct status *status, const struct invocation *invocation);
+void status_print(const struct status *status, struct out *out);
+/* More than the table's rows. */
+size_t status_rest(const struct status *status);
+
+enum exit_status screen_run(const struct invocation *invocation);
+/* is_sound complains of a slip in the words, which is told in the line. */
+enum exit_status plugin_run(
+	const struct invocation *invocation, bool (*is_sound)(const struct invocation *));
+/* A slip in the words, where they say --plugin: told as a plugin tells it, with its status. */
+enum exit_status plugin_usage(struct out *out, struct complaints_kept *kept);
 
 #endif

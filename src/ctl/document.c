@@ -46,6 +46,32 @@ mailbox_class(const json_t *mailbox)
 	return "ok";
 }
 
+void
+class_count(struct class_counts *counts, const json_t *mailbox)
+{
+	const char *word = mailbox_class(mailbox);
+
+	counts->total++;
+	counts->failing += word[0] == 'f';
+	counts->unknown += word[0] == 'u';
+	counts->paused += word[0] == 'p';
+	counts->ok += word[0] == 'o';
+}
+
+struct class_counts
+class_counts_of(const json_t *document)
+{
+	const json_t *counts = json_object_get(document, "counts");
+
+	return (struct class_counts){
+		.total = (size_t)member_number(counts, "total"),
+		.failing = (size_t)member_number(counts, "failing"),
+		.unknown = (size_t)member_number(counts, "unknown"),
+		.paused = (size_t)member_number(counts, "paused"),
+		.ok = (size_t)member_number(counts, "ok"),
+	};
+}
+
 enum colour
 class_colour(const char *word)
 {

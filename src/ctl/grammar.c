@@ -19,6 +19,8 @@ static const struct option_row {
 	[OPTION_SINCE] = { "--since", "T", "an event's id, a time, or how long ago (2h)" },
 	[OPTION_FOR] = { "--for", "2h", "how long; without it until it is ended" },
 	[OPTION_REASON] = { "--reason", "TEXT", "why, for the others" },
+	[OPTION_WATCH] = { "--watch", NULL, "a live screen; q quits" },
+	[OPTION_PLUGIN] = { "--plugin", NULL, "one line and the exit status for monitoring" },
 	[OPTION_NO_DETAIL] = { "--no-detail", NULL, "without the series of each mailbox" },
 };
 
@@ -27,7 +29,8 @@ static const struct option_row {
 		OPTION_BIT(OPTION_VERSION))
 
 static const struct command commands[] = {
-	{ "status", "[SELECTOR…]", 0, SIZE_MAX, 0, command_status,
+	{ "status", "[SELECTOR…]", 0, SIZE_MAX,
+		OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_PLUGIN), command_status,
 		"all mailboxes or some, worst first" },
 	{ "show", "NAME", 1, 1, 0, command_show, "everything about one mailbox" },
 	{ "probe", "[SELECTOR…]", 0, SIZE_MAX, 0, command_probe,

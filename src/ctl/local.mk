@@ -3,7 +3,7 @@ src_mboxwatchctl_SOURCES = \
 	src/ctl/main.c src/ctl/ctl.h src/ctl/grammar.c \
 	src/ctl/client.c src/ctl/document.c src/ctl/pages.c \
 	src/ctl/out.c src/ctl/table.c \
-	src/ctl/status.c src/ctl/show.c src/ctl/events.c src/ctl/changes.c src/ctl/causes.c \
+	src/ctl/status.c src/ctl/screen.c src/ctl/plugin.c src/ctl/show.c src/ctl/events.c src/ctl/changes.c src/ctl/causes.c \
 	src/ctl/version.c
 src_mboxwatchctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 src_mboxwatchctl_LDADD = \

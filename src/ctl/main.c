@@ -52,6 +52,32 @@ run(struct invocation *invocation, struct out *out)
 	return status;
 }
 
+/* Before the words are read, whatever else is wrong with them. */
+static bool
+says_plugin(int count, char **words)
+{
+	for (int i = 1; i < count && strcmp(words[i], "--") != 0; i++) {
+		if (strcmp(words[i], "--plugin") == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum exit_status
+read_words(struct invocation *invocation, int count, char **words, struct out *out)
+{
+	struct complaints_kept kept = { 0 };
+	enum exit_status status;
+
+	if (says_plugin(count, words))
+		(void)complaints_keep(&kept);
+	status = grammar_read(count, words, invocation);
+	if (kept.was && status != EXIT_FINE)
+		status = plugin_usage(out, &kept);
+	complaints_release(&kept);
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -61,11 +87,10 @@ main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");  /* for the sign of a cut alone; numbers keep their point */
 	signal(SIGPIPE, SIG_IGN); /* seen by write(); `| head -1` is no fault */
-	status = grammar_read(argc, argv, &invocation);
-	if (status != EXIT_FINE)
-		return status;
 	out_start(&out, STDOUT_FILENO);
-	status = run(&invocation, &out);
+	status = read_words(&invocation, argc, argv, &out);
+	if (status == EXIT_FINE)
+		status = run(&invocation, &out);
 	out_done(&out);
 	return out.is_failed ? EXIT_REFUSED : status;
 }

@@ -13,22 +13,33 @@
 
 #define COLUMNS_LEAST 40
 #define COLUMNS_USUAL 80
+#define ROWS_USUAL 24
 #define LABEL_COLUMNS 16
 #define PENDING_MOST_BYTES ((size_t)64 * 1024)
 
 static size_t
-columns_of(const struct out *out)
+columns_of(const struct out *out, const struct winsize *size)
 {
 	const char *told = getenv("COLUMNS");
-	struct winsize size;
 	uint64_t columns = 0;
 
-	if (out->is_terminal && ioctl(out->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		columns = size.ws_col;
+	if (size->ws_col > 0)
+		columns = size->ws_col;
 	else if (!told || bytes_to_number(bytes_of(told), 10000, &columns) != ERR_OK ||
 		 columns == 0)
 		return out->is_terminal ? COLUMNS_USUAL : SIZE_MAX;
 	return columns < COLUMNS_LEAST ? COLUMNS_LEAST : (size_t)columns;
+}
+
+void
+out_resize(struct out *out)
+{
+	struct winsize size = { 0 };
+
+	if (out->is_terminal && ioctl(out->fd, TIOCGWINSZ, &size) != 0)
+		size = (struct winsize){ 0 };
+	out->columns = columns_of(out, &size);
+	out->rows = size.ws_row > 0 ? size.ws_row : out->is_terminal ? ROWS_USUAL : SIZE_MAX;
 }
 
 void
@@ -41,7 +52,7 @@ out_start(struct out *out, int fd)
 	out->has_colour = out->is_terminal && (!no_color || !*no_color) &&
 			  (!term || strcmp(term, "dumb") != 0);
 	out->is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	out->columns = columns_of(out);
+	out_resize(out);
 }
 
 bool
@@ -75,7 +86,7 @@ out_done(struct out *out)
 static void
 flush_where_full(struct out *out)
 {
-	if (out->pending.len >= PENDING_MOST_BYTES)
+	if (!out->is_held && out->pending.len >= PENDING_MOST_BYTES)
 		(void)out_flush(out);
 }
 
@@ -183,4 +194,59 @@ complain_outside(const char *ours, struct bytes outside)
 	(void)escape_put_cut(&shown, outside, ESCAPE_TERMINAL, 1000);
 	complain("%s%s", ours, shown.at ? shown.at : "");
 	buf_done(&shown);
+}
+
+/* ---- kept complaints */
+
+bool
+complaints_keep(struct complaints_kept *kept)
+{
+	FILE *memory;
+
+	*kept = (struct complaints_kept){ 0 };
+	memory = open_memstream(&kept->text, &kept->len);
+	if (!memory)
+		return false;
+	kept->was = stderr;
+	stderr = memory; /* a variable in the GNU C library, which says so */
+	return true;
+}
+
+void
+complaints_release(struct complaints_kept *kept)
+{
+	FILE *memory = stderr;
+
+	if (!kept->was)
+		return;
+	stderr = kept->was;
+	fclose(memory);
+	free(kept->text);
+	*kept = (struct complaints_kept){ 0 };
+}
+
+void
+complaints_put(struct complaints_kept *kept, struct buf *out)
+{
+	static const struct bytes name = { "mboxwatchctl: ", 14 };
+	struct bytes rest;
+
+	if (!kept->was)
+		return;
+	fflush(stderr);
+	rest = (struct bytes){ kept->text, kept->len };
+	for (const char *between = ""; rest.len > 0; between = "; ") {
+		struct bytes line = bytes_first(rest, bytes_index(rest, '\n'));
+
+		rest = bytes_from(rest, line.len + 1);
+		buf_put_string(out, between);
+		buf_put(out, bytes_starts(line, name) ? bytes_from(line, name.len) : line);
+	}
+}
+
+void
+complaints_forget(struct complaints_kept *kept)
+{
+	if (kept->was)
+		rewind(stderr);
 }

@@ -32,56 +32,81 @@ judge_names(const struct invocation *invocation, const bool *is_met)
 	return status;
 }
 
+/* One page behind `after`, which then says where the next begins. */
+static enum exit_status
+walk_page(const struct invocation *invocation, size_t most, struct buf *after, bool *is_met,
+	void (*each)(void *user, const json_t *mailbox), void *user, json_t **document)
+{
+	struct call call = { .is_over = invocation->is_over, .user = invocation->is_over_user };
+	struct buf path = { 0 };
+	json_t *page = NULL;
+	const json_t *mailbox;
+	enum exit_status status;
+	size_t i;
+
+	buf_put_format(&path, "/v1/status?limit=%zu", most);
+	if (after->len > 0) {
+		buf_put_string(&path, "&after=");
+		url_put(&path, buf_bytes(after));
+	}
+	url_put_select(&path, '&', invocation->arguments, invocation->argument_count);
+	call.path = path.at;
+	status = client_json(invocation->client, &call, NULL, &page);
+	buf_done(&path);
+	if (status != EXIT_FINE)
+		return status;
+	if (!json_is_array(json_object_get(page, "mailboxes"))) {
+		complain("the answer is no status; is another program behind the socket?");
+		json_decref(page);
+		return EXIT_REFUSED;
+	}
+	json_array_foreach(json_object_get(page, "mailboxes"), i, mailbox)
+	{
+		note_names(invocation, is_met, mailbox);
+		each(user, mailbox);
+	}
+	buf_clear(after);
+	buf_put(after, member_text(page, "next"));
+	if (document && !*document) {
+		json_object_del(page, "mailboxes");
+		*document = json_incref(page);
+	}
+	json_decref(page);
+	return EXIT_FINE;
+}
+
 enum exit_status
 pages_walk(const struct invocation *invocation, void (*each)(void *user, const json_t *mailbox),
 	void *user, json_t **document)
 {
 	bool *is_met = calloc(invocation->argument_count + 1, sizeof(*is_met));
-	struct buf path = { 0 }, after = { 0 };
+	struct buf after = { 0 };
 	enum exit_status status = is_met ? EXIT_FINE : EXIT_REFUSED;
 	bool has_more = true;
-	unsigned pages = 0;
 
-	while (status == EXIT_FINE && has_more) {
-		json_t *page = NULL;
-		const json_t *mailbox;
-		size_t i;
-
-		buf_clear(&path);
-		buf_put_format(&path, "/v1/status?limit=%d", PAGE_MAILBOXES);
-		if (after.len > 0) {
-			buf_put_string(&path, "&after=");
-			url_put(&path, buf_bytes(&after));
-		}
-		url_put_select(&path, '&', invocation->arguments, invocation->argument_count);
-		status = client_json(
-			invocation->client, &(struct call){ .path = path.at }, NULL, &page);
-		if (status != EXIT_FINE)
-			break;
-		if (!json_is_array(json_object_get(page, "mailboxes"))) {
-			complain("the answer is no status; is another program behind the socket?");
-			json_decref(page);
-			status = EXIT_REFUSED;
-			break;
-		}
-		json_array_foreach(json_object_get(page, "mailboxes"), i, mailbox)
-		{
-			note_names(invocation, is_met, mailbox);
-			each(user, mailbox);
-		}
-		buf_clear(&after);
-		buf_put(&after, member_text(page, "next"));
-		has_more = after.len > 0 && ++pages < PAGES_MOST;
-		if (document && !*document) {
-			json_object_del(page, "mailboxes");
-			*document = json_incref(page);
-		}
-		json_decref(page);
+	for (unsigned pages = 0; status == EXIT_FINE && has_more && pages < PAGES_MOST; pages++) {
+		status =
+			walk_page(invocation, PAGE_MAILBOXES, &after, is_met, each, user, document);
+		has_more = after.len > 0;
 	}
 	if (status == EXIT_FINE)
 		status = judge_names(invocation, is_met);
 	free(is_met);
-	buf_done(&path);
+	buf_done(&after);
+	return status;
+}
+
+enum exit_status
+pages_first(const struct invocation *invocation, size_t most,
+	void (*each)(void *user, const json_t *mailbox), void *user, json_t **document)
+{
+	bool *is_met = calloc(invocation->argument_count + 1, sizeof(*is_met));
+	struct buf after = { 0 };
+	enum exit_status status = EXIT_REFUSED;
+
+	if (is_met)
+		status = walk_page(invocation, most, &after, is_met, each, user, document);
+	free(is_met);
 	buf_done(&after);
 	return status;
 }

@@ -1,7 +1,10 @@
 /*
  * status.c: mboxwatchctl status: a line that sums up and a table, worst first. Layer: ctl.
+ * Not here: the live screen (screen.c), the line for monitoring (plugin.c).
  */
 #include "ctl/ctl.h"
+
+#include <stdlib.h>
 
 static const struct column columns[] = {
 	{ "MAILBOX", .least = 12 },
@@ -13,22 +16,15 @@ static const struct column columns[] = {
 
 struct status {
 	struct table *table;
-	size_t total, failing, unknown, paused, ok;
+	size_t most_rows;
+	bool with_next;
+	struct class_counts counts;
 	size_t suspect;	  /* endpoints */
 	size_t stretched; /* endpoints */
+	json_t *document; /* without its mailboxes */
 };
 
 static const char *const side_names[] = { "smtp", "imap" };
-
-static void
-count(struct status *status, const char *word)
-{
-	status->total++;
-	status->failing += word[0] == 'f';
-	status->unknown += word[0] == 'u';
-	status->paused += word[0] == 'p';
-	status->ok += word[0] == 'o';
-}
 
 /* What the sides say for: causes of those not ok, each once; the earliest next probe. */
 static wall_t
@@ -59,17 +55,20 @@ static void
 each(void *user, const json_t *mailbox)
 {
 	struct status *status = user;
-	const char *word = mailbox_class(mailbox);
 	struct buf since = { 0 }, causes = { 0 }, next = { 0 };
 
-	count(status, word);
+	class_count(&status->counts, mailbox);
 	put_when(&since, member_time(mailbox, "since"));
 	put_until(&next, put_sides(status, mailbox, &causes));
-	table_put(status->table, COLOUR_NONE, member_text(mailbox, "name"));
-	table_put(status->table, class_colour(word), member_text(mailbox, "state"));
-	table_put(status->table, COLOUR_NONE, buf_bytes(&since));
-	table_put(status->table, COLOUR_NONE, buf_bytes(&causes));
-	table_put(status->table, COLOUR_NONE, buf_bytes(&next));
+	if (table_rows(status->table) < status->most_rows) {
+		table_put(status->table, COLOUR_NONE, member_text(mailbox, "name"));
+		table_put(status->table, class_colour(mailbox_class(mailbox)),
+			member_text(mailbox, "state"));
+		table_put(status->table, COLOUR_NONE, buf_bytes(&since));
+		table_put(status->table, COLOUR_NONE, buf_bytes(&causes));
+		table_put(status->table, COLOUR_NONE,
+			status->with_next ? buf_bytes(&next) : BYTES_NONE);
+	}
 	buf_done(&since);
 	buf_done(&causes);
 	buf_done(&next);
@@ -87,20 +86,22 @@ say_count(struct out *out, const char *between, size_t number, const char *word)
 }
 
 static void
-say_sum(struct out *out, const struct status *status, const json_t *document)
+say_sum(struct out *out, const struct status *status)
 {
+	const struct class_counts *all = &status->counts;
+	size_t outages = json_array_size(json_object_get(status->document, "outages"));
 	const char *between = ": ";
 	const struct {
 		size_t number;
 		const char *word;
 	} counts[] = {
-		{ status->failing, "failing" },
-		{ status->unknown, "unknown" },
-		{ status->ok, "ok" },
-		{ status->paused, "paused" },
+		{ all->failing, "failing" },
+		{ all->unknown, "unknown" },
+		{ all->ok, "ok" },
+		{ all->paused, "paused" },
 	};
 
-	out_say(out, "%zu mailbox%s", status->total, status->total == 1 ? "" : "es");
+	out_say(out, "%zu mailbox%s", all->total, all->total == 1 ? "" : "es");
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
 		say_count(out, between, counts[i].number, counts[i].word);
 		if (counts[i].number > 0)
@@ -109,37 +110,90 @@ say_sum(struct out *out, const struct status *status, const json_t *document)
 	if (status->suspect > 0)
 		out_say(out, "; %zu side%s suspect", status->suspect,
 			status->suspect == 1 ? "" : "s");
-	if (bytes_equal(member_text(document, "uplink"), BYTES("down")))
+	if (bytes_equal(member_text(status->document, "uplink"), BYTES("down")))
 		out_say(out, "; our own network is down");
 	out_say(out, "\n");
-	if (json_array_size(json_object_get(document, "outages")) > 0)
-		out_say(out, "%zu outages\n",
-			json_array_size(json_object_get(document, "outages")));
+	if (outages > 0)
+		out_say(out, "%zu outage%s\n", outages, outages == 1 ? "" : "s");
+}
+
+struct status *
+status_new(size_t most_rows, bool with_next)
+{
+	struct status *status = calloc(1, sizeof(*status));
+
+	if (!status)
+		return NULL;
+	status->most_rows = most_rows;
+	status->with_next = with_next;
+	status->table = table_new(columns, COUNT_OF(columns));
+	if (!status->table) {
+		free(status);
+		return NULL;
+	}
+	return status;
+}
+
+void
+status_free(struct status *status)
+{
+	if (!status)
+		return;
+	table_free(status->table);
+	json_decref(status->document);
+	free(status);
+}
+
+enum exit_status
+status_read(struct status *status, const struct invocation *invocation)
+{
+	enum exit_status result;
+
+	/* Of all mailboxes the daemon knows the sum: what is not shown need not be fetched. */
+	if (status->most_rows < SIZE_MAX && invocation->argument_count == 0) {
+		result =
+			pages_first(invocation, status->most_rows, each, status, &status->document);
+		status->counts = class_counts_of(status->document);
+		status->suspect = (size_t)member_number(
+			json_object_get(status->document, "counts"), "suspect");
+	} else {
+		result = pages_walk(invocation, each, status, &status->document);
+	}
+	return result == EXIT_FINE && status->counts.failing > 0 ? EXIT_FAILING : result;
+}
+
+size_t
+status_rest(const struct status *status)
+{
+	return status->counts.total - table_rows(status->table);
+}
+
+void
+status_print(const struct status *status, struct out *out)
+{
+	say_sum(out, status);
+	if (table_rows(status->table) > 0)
+		(void)table_print(status->table, out);
 }
 
 static enum exit_status
 print_table(const struct invocation *invocation)
 {
-	struct status status = { .table = table_new(columns, COUNT_OF(columns)) };
-	json_t *document = NULL;
+	struct status *status = status_new(SIZE_MAX, true);
 	enum exit_status result = EXIT_REFUSED;
 
-	if (status.table)
-		result = pages_walk(invocation, each, &status, &document);
-	if (result == EXIT_FINE || (result == EXIT_NO_MAILBOX && status.total > 0)) {
-		say_sum(invocation->out, &status, document);
-		if (status.total > 0)
-			(void)table_print(status.table, invocation->out);
-		if (status.stretched > 0)
+	if (status)
+		result = status_read(status, invocation);
+	if (result == EXIT_FINE || result == EXIT_FAILING ||
+		(result == EXIT_NO_MAILBOX && status->counts.total > 0)) {
+		status_print(status, invocation->out);
+		if (status->stretched > 0)
 			out_say(invocation->out,
 				"%zu side%s probed less often than set: limits stretch the "
 				"interval (show NAME)\n",
-				status.stretched, status.stretched == 1 ? " is" : "s are");
+				status->stretched, status->stretched == 1 ? " is" : "s are");
 	}
-	if (result == EXIT_FINE && status.failing > 0)
-		result = EXIT_FAILING;
-	table_free(status.table);
-	json_decref(document);
+	status_free(status);
 	return result;
 }
 
@@ -178,9 +232,29 @@ print_document(const struct invocation *invocation)
 	return status;
 }
 
+/* Each is a form of its own. */
+static bool
+has_one_form(const struct invocation *invocation)
+{
+	static const enum option forms[] = { OPTION_JSON, OPTION_WATCH, OPTION_PLUGIN };
+	unsigned given = 0;
+
+	for (size_t i = 0; i < COUNT_OF(forms); i++)
+		given += invocation->options[forms[i]] != NULL;
+	if (given > 1)
+		complain("--json, --watch and --plugin do not go together");
+	return given <= 1;
+}
+
 enum exit_status
 command_status(const struct invocation *invocation)
 {
+	if (invocation->options[OPTION_PLUGIN])
+		return plugin_run(invocation, has_one_form);
+	if (!has_one_form(invocation))
+		return EXIT_USAGE;
+	if (invocation->options[OPTION_WATCH])
+		return screen_run(invocation);
 	return invocation->options[OPTION_JSON] ? print_document(invocation)
 						: print_table(invocation);
 }

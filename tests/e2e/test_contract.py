@@ -938,6 +938,40 @@ def ctl_probe_held(t):
     assert json.loads(daemon.ctl('probe', 'ann', 'bob', '--json')[1])['skipped'] == ['bob']
 
 
+PLUGIN = re.compile(r"MBOXWATCH (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]+(\|\w+=[\d.]+s?(;[\d:]*)*"
+                    r"( \w+=[\d.]+s?(;[\d:]*)*)*)?\n")
+
+
+@test('4: status --plugin: one line, performance data, exit 0, 1, 2, 3 as monitors have them')
+def plugin(t):
+    host, daemon = good_and_bad(t)
+    for arguments, status, words in (
+            (['ann'], 0, 'OK - 1 mailbox: 1 ok|total=1;;;0 ok=1;;;0;1 failing=0;;0;0;1 '),
+            (['dora'], 0, 'OK - 1 mailbox: 0 ok, 1 paused|'),
+            ([], 2, 'CRITICAL - 1 of 3 mailboxes failing: bob (imap '),
+            (['label.owner=acme'], 0, 'OK - 1 mailbox: 1 ok|'), (['state:unknown'], 0, 'OK - 0 mailboxes|'),
+            (['nobody'], 3, 'UNKNOWN - no such mailbox: nobody'),
+            (['ann', 'nobody'], 3, 'UNKNOWN - no such mailbox: nobody'),
+            (['state:wrong'], 3, 'UNKNOWN - '), (['--nonsense'], 3, 'UNKNOWN - this option'),
+            (['--watch'], 3, 'UNKNOWN - --json, --watch and --plugin do not'),
+            (['--since', '1h'], 3, 'UNKNOWN - this option'),
+            (['--socket', '/nonexistent'], 3, 'UNKNOWN - no daemon at /nonexistent; ')):
+        done = daemon.ctl('status', '--plugin', *arguments)
+        assert done[0] == status and words in done[1] and PLUGIN.fullmatch(done[1]), (
+            arguments, done)
+        assert done[2] == '', 'some monitors show standard error first'
+    assert 'smtp_time=0.' in daemon.ctl('status', '--plugin', 'ann')[1]
+    assert daemon.ctl('status', '--plugin', '--help')[0] == 0
+    # One that was never judged is unknown.
+    unread = dict(t.mailbox(host, 'ann', imap=None), name='unread')
+    unread['smtp'] = dict(host.endpoint('smtp', 'tls'), password_file='/nonexistent/secret')
+    daemon = t.daemon_with(t.settings(host, [unread]), name='other')
+    daemon.wait_verdict('unread', 'smtp', cause='secret_unavailable')
+    done = daemon.ctl('status', '--plugin')
+    assert done[0] == 1 and 'WARNING - 1 of 1 mailbox unknown: unread' in done[1] and \
+        PLUGIN.fullmatch(done[1]), done
+
+
 @test('4: tables as wide as the terminal, wide characters counted, colour there alone, NO_COLOR')
 def tables(t):
     host = t.host('a-mailbox-with-quite-a-long-name.of-somebody@acme', 'ann')
