@@ -6,6 +6,9 @@ src_net_libnet_a_SOURCES = \
 	src/net/connect.c src/net/connect.h \
 	src/net/trust.c src/net/trust.h \
 	src/net/tls_certificate.c src/net/tls_certificate.h \
-	src/net/tls.c src/net/tls.h \
+	src/net/tls_failure.c \
+	src/net/tls_library.c \
+	src/net/tls_verify.c \
+	src/net/tls.c src/net/tls.h src/net/tls_private.h \
 	src/net/stream.c src/net/stream.h \
 	src/net/child.c src/net/child.h

@@ -1,64 +1,21 @@
 /*
- * tls.c: handshake, bytes and failures of one TLS client, over a BIO of our own on the socket.
- * Layer: net.
+ * tls.c: handshake and bytes of one TLS client, over a BIO of our own on the socket. Layer: net.
  *
  * The BIO keeps the first bytes heard (clear text in TLS's place: H1-03, H1-14), tells whether the
  * socket would block (read-ahead hides it else) and sends without SIGPIPE. OpenSSL's error queue is
- * the thread's, not the session's: it is emptied before each call (H1-35). What a certificate's
- * faults mean is in tls_certificate.c.
+ * the thread's, not the session's: it is emptied before each call (H1-35). Why something failed is
+ * in tls_failure.c.
  */
-#include "net/tls.h"
+#include "net/tls_private.h"
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/escape.h"
 #include "net/address.h"
-#include "net/tls_certificate.h"
 #include "net/trust.h"
-
-/* Debian's own default, said here so that no openssl.cnf changes what is called a weak key (H1-28).
- */
-#define SECURITY_LEVEL 2
-#define SECURITY_LEVEL_LEGACY 0 /* TLS 1.0 and 1.1 sign their handshakes by MD5 and SHA-1 */
-#define CONTEXTS_MOST 64
-
-struct context {
-	struct context *next;
-	X509_STORE *store;
-	enum tls_version least;
-	SSL_CTX *is;
-};
-
-struct tls_library {
-	BIO_METHOD *method;
-	struct context *contexts; /* used last first */
-};
-
-struct tls {
-	SSL *ssl;
-	int fd;
-	enum tls_version least;
-	char *name;
-	struct certificate_faults faults;
-	X509 *leaf; /* as sent, also where the handshake failed by it */
-	char heard[TLS_HEARD_MOST];
-	size_t heard_len;
-	int alert;	      /* the peer's fatal one, -1: none */
-	bool is_name_unknown; /* the peer's warning 112: it does not know this SNI */
-	bool is_blocked;      /* the socket had nothing for the last read */
-	bool is_eof;
-	int error;	  /* errno of the socket where it broke */
-	bool is_standing; /* the handshake is done */
-	bool is_failed;	  /* OpenSSL allows no further call */
-	bool has_read;	  /* at least one byte of the server came out */
-	bool wants_write;
-	unsigned long reason; /* of the failure */
-};
 
 /* ---- the BIO ---- */
 
@@ -129,8 +86,8 @@ bio_control(BIO *bio, int command, long number, void *pointer)
 	}
 }
 
-static BIO_METHOD *
-method_new(void)
+BIO_METHOD *
+tls_socket_method(void)
 {
 	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 100, "mboxwatch socket");
 
@@ -141,172 +98,6 @@ method_new(void)
 		return NULL;
 	}
 	return method;
-}
-
-/* ---- the library: one SSL_CTX a trust setting ---- */
-
-static void
-on_info(const SSL *ssl, int where, int value)
-{
-	struct tls *tls = SSL_get_app_data(ssl);
-
-	if (!(where & SSL_CB_ALERT) || !(where & SSL_CB_READ))
-		return; /* our own alerts say nothing about the peer */
-	if (value >> 8 == SSL3_AL_FATAL)
-		tls->alert = value & 0xff;
-	else if ((value & 0xff) == SSL_AD_UNRECOGNIZED_NAME)
-		tls->is_name_unknown = true;
-}
-
-/* Notes every fault and goes on, so that all are known; verify_chain() fails by the notes. */
-static int
-on_fault(int is_ok, X509_STORE_CTX *chain)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls *tls = SSL_get_app_data(ssl);
-
-	if (!is_ok)
-		certificate_faults_note(&tls->faults, chain);
-	return 1;
-}
-
-static int
-verify_chain(X509_STORE_CTX *chain, void *owner)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls *tls = SSL_get_app_data(ssl);
-	int is_good;
-
-	(void)owner;
-	tls->leaf = X509_STORE_CTX_get0_cert(chain);
-	if (tls->leaf)
-		X509_up_ref(tls->leaf);
-	/* A tls_min below 1.2 loosens the handshake, never what a certificate must be. */
-	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain), SECURITY_LEVEL);
-	X509_STORE_CTX_set_verify_cb(chain, on_fault);
-	is_good = X509_verify_cert(chain);
-	if (is_good == 1 && tls->faults.count == 0 && X509_STORE_CTX_get_error(chain) == X509_V_OK)
-		return 1;
-	if (tls->faults.count == 0)
-		certificate_faults_note(&tls->faults, chain);
-	X509_STORE_CTX_set_error(chain, tls->faults.items[0].error);
-	return 0;
-}
-
-static SSL_CTX *
-context_make(X509_STORE *store, enum tls_version least)
-{
-	static const int versions[TLS_VERSION_COUNT] = {
-		[TLS_1_0] = TLS1_VERSION,
-		[TLS_1_1] = TLS1_1_VERSION,
-		[TLS_1_2] = TLS1_2_VERSION,
-		[TLS_1_3] = TLS1_3_VERSION,
-	};
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-
-	if (!context)
-		return NULL;
-	SSL_CTX_set_security_level(
-		context, least < TLS_1_2 ? SECURITY_LEVEL_LEGACY : SECURITY_LEVEL);
-	SSL_CTX_set_min_proto_version(context, versions[least]);
-	SSL_CTX_set_max_proto_version(context, 0);
-	SSL_CTX_set1_cert_store(context, store);
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(context, verify_chain, NULL);
-	SSL_CTX_set_info_callback(context, on_info);
-	/* H1-21; H1-34: both protocols have a goodbye of their own, and servers rarely say TLS's.
-	 */
-	SSL_CTX_set_options(context,
-		SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_clear_mode(context,
-		SSL_MODE_AUTO_RETRY); /* a flood of tickets must not hold the loop (H1-22) */
-	SSL_CTX_set_read_ahead(context, 1);
-	/* Resumption comes here: SESS_CACHE_CLIENT | NO_INTERNAL, sess_set_new_cb, kept by trust
-	 * setting. */
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	return context;
-}
-
-static void
-context_free(struct context *context)
-{
-	SSL_CTX_free(context->is);
-	X509_STORE_free(context->store);
-	free(context);
-}
-
-static void
-drop_oldest(struct tls_library *library)
-{
-	struct context **link = &library->contexts;
-
-	for (size_t count = 0; *link && count < CONTEXTS_MOST; count++)
-		link = &(*link)->next;
-	while (*link) {
-		struct context *context = *link;
-
-		*link = context->next;
-		context_free(context);
-	}
-}
-
-/* Borrowed. A store that was made anew gives a new one; the old one falls out by age. */
-static SSL_CTX *
-context_of(struct tls_library *library, X509_STORE *store, enum tls_version least)
-{
-	struct context *context;
-
-	for (struct context **link = &library->contexts; (context = *link) != NULL;
-		link = &context->next) {
-		if (context->store == store && context->least == least) {
-			*link = context->next;
-			context->next = library->contexts;
-			library->contexts = context;
-			return context->is;
-		}
-	}
-	context = calloc(1, sizeof(*context));
-	if (!context || (context->is = context_make(store, least)) == NULL) {
-		free(context);
-		return NULL;
-	}
-	X509_STORE_up_ref(store);
-	context->store = store;
-	context->least = least;
-	context->next = library->contexts;
-	library->contexts = context;
-	drop_oldest(library);
-	return context->is;
-}
-
-enum err
-tls_library_new(struct tls_library **out)
-{
-	struct tls_library *library = calloc(1, sizeof(*library));
-
-	if (!library || (library->method = method_new()) == NULL) {
-		free(library);
-		return ERR_MEMORY;
-	}
-	*out = library;
-	return ERR_OK;
-}
-
-void
-tls_library_free(struct tls_library *library)
-{
-	if (!library)
-		return;
-	while (library->contexts) {
-		struct context *context = library->contexts;
-
-		library->contexts = context->next;
-		context_free(context);
-	}
-	BIO_meth_free(library->method);
-	free(library);
 }
 
 /* ---- one session ---- */
@@ -372,7 +163,7 @@ tls_new(struct tls_library *library, const struct tls_settings *settings, int fd
 	err = trust_store(settings->ca_file, &store, why);
 	if (err != ERR_OK)
 		goto out;
-	context = context_of(library, store, settings->least);
+	context = tls_context(library, store, settings->least);
 	X509_STORE_free(store);
 	err = context ? attach(library, tls, context) : ERR_MEMORY;
 	if (err == ERR_OK && (err = set_name(tls)) != ERR_OK)
@@ -531,184 +322,6 @@ bytes_are_clear_text(struct bytes heard)
 	if (heard.len == 0)
 		return false;
 	return at[0] < 20 || at[0] > 24 || (heard.len > 1 && at[1] != 3);
-}
-
-/* ---- why it failed ---- */
-
-static const char *
-version_name(int minor)
-{
-	static const char *const names[] = { "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2",
-		"TLS 1.3" };
-
-	return minor >= 0 && minor < (int)COUNT_OF(names) ? names[minor] : "an unknown version";
-}
-
-/* The version that the server chose: of its ServerHello, or of the record that its alert came in.
- */
-static int
-version_heard(const struct tls *tls)
-{
-	const unsigned char *at = (const unsigned char *)tls->heard;
-
-	if (tls->heard_len >= 11 && at[0] == SSL3_RT_HANDSHAKE && at[5] == SSL3_MT_SERVER_HELLO)
-		return at[10];
-	return tls->heard_len >= 3 && at[0] == SSL3_RT_ALERT ? at[2] : -1;
-}
-
-static bool
-is_version_failure(const struct tls *tls)
-{
-	switch (ERR_GET_REASON(tls->reason)) {
-	case SSL_R_UNSUPPORTED_PROTOCOL:
-	case SSL_R_WRONG_SSL_VERSION:
-	case SSL_R_VERSION_TOO_LOW:
-		return true;
-	default:
-		return tls->alert == SSL_AD_PROTOCOL_VERSION;
-	}
-}
-
-static const char *
-alert_name(int alert)
-{
-	switch (alert) {
-	case SSL_AD_MISSING_EXTENSION: /* OpenSSL has no words for the three of RFC 8446 */
-		return "missing extension";
-	case SSL_AD_CERTIFICATE_REQUIRED:
-		return "certificate required: it wants one of ours";
-	case SSL_AD_NO_APPLICATION_PROTOCOL:
-		return "no application protocol";
-	default:
-		return SSL_alert_desc_string_long(alert);
-	}
-}
-
-static void
-put_alert(struct buf *text, const struct tls *tls)
-{
-	buf_put_format(
-		text, "the server sent TLS alert %d (%s)", tls->alert, alert_name(tls->alert));
-	if (tls->alert == SSL_AD_UNRECOGNIZED_NAME)
-		buf_put_format(text, ": it serves no host of the name %s (SNI)", tls->name);
-}
-
-static void
-judge_version(const struct tls *tls, struct buf *text, struct tls_failure *out)
-{
-	int heard = version_heard(tls);
-
-	out->cause = CAUSE_TLS_VERSION;
-	if (tls->alert == SSL_AD_PROTOCOL_VERSION) {
-		buf_put_format(text,
-			"the server refuses %s and later (TLS alert 70, protocol version)",
-			version_name((int)tls->least + 1));
-		if (heard >= 0 && heard < (int)tls->least + 1)
-			buf_put_format(text, ", offered: %s", version_name(heard));
-	} else {
-		buf_put_format(text, "offered: %s, wanted: %s or later",
-			heard >= 0 ? version_name(heard) : "an older version",
-			version_name((int)tls->least + 1));
-	}
-}
-
-static struct bytes
-first_line(struct bytes text)
-{
-	size_t end = 0;
-
-	while (end < text.len && end < 256 && text.at[end] != '\r' && text.at[end] != '\n')
-		end++;
-	return bytes_first(text, end);
-}
-
-static void
-judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out)
-{
-	const char *reason = ERR_reason_error_string(tls->reason);
-
-	if (bytes_are_clear_text(tls_heard(tls))) {
-		out->kind = TLS_FAILURE_PLAIN;
-		buf_put_string(text, "answered in clear: ");
-		escape_put(text, first_line(tls_heard(tls)), ESCAPE_TERMINAL);
-	} else if (is_version_failure(tls)) {
-		judge_version(tls, text, out);
-	} else if (tls->alert != -1) {
-		put_alert(text, tls);
-	} else if (tls->is_eof || tls->error != 0) {
-		out->kind = TLS_FAILURE_LOST;
-		out->cause = CAUSE_CONNECTION_LOST;
-		buf_put_string(
-			text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
-		buf_put_string(text, tls->heard_len == 0 ? ", before any answer to our TLS hello"
-							 : ", in the middle of the TLS handshake");
-	} else {
-		buf_put_string(text, reason ? reason : "failed for an unknown reason");
-	}
-}
-
-static void
-judge_standing(const struct tls *tls, struct buf *text, struct tls_failure *out)
-{
-	const char *reason = ERR_reason_error_string(tls->reason);
-
-	if (tls->alert != -1) {
-		/* TLS 1.3 lets us finish before the server has judged us (client certificates:
-		 * alert 116). */
-		out->kind = tls->has_read ? TLS_FAILURE_LOST : TLS_FAILURE_LATE;
-		out->cause = tls->has_read ? CAUSE_CONNECTION_LOST : CAUSE_TLS_HANDSHAKE;
-		put_alert(text, tls);
-	} else if (tls->is_eof || tls->error != 0) {
-		out->kind = TLS_FAILURE_LOST;
-		out->cause = CAUSE_CONNECTION_LOST;
-		buf_put_string(
-			text, tls->error != 0 ? strerror(tls->error) : "closed by the server");
-	} else {
-		out->kind = TLS_FAILURE_BROKEN;
-		out->cause = CAUSE_PROTOCOL_ERROR;
-		buf_put_format(text, "a broken TLS record: %s", reason ? reason : "unknown");
-	}
-}
-
-/* With what else the server sent in clear meanwhile: OpenSSL stopped at five bytes of it. */
-static void
-hear_rest(struct tls *tls)
-{
-	ssize_t got;
-
-	if (!bytes_are_clear_text(tls_heard(tls)) || tls->heard_len == sizeof(tls->heard))
-		return;
-	got = recv(tls->fd, tls->heard + tls->heard_len, sizeof(tls->heard) - tls->heard_len, 0);
-	if (got > 0)
-		tls->heard_len += (size_t)got;
-}
-
-void
-tls_failure(struct tls *tls, struct tls_failure *out)
-{
-	struct buf text = { 0 };
-	size_t len;
-
-	memset(out, 0, sizeof(*out));
-	out->kind = TLS_FAILURE_HANDSHAKE;
-	out->cause = CAUSE_TLS_HANDSHAKE;
-	out->alert = tls->alert;
-	if (tls->is_standing) {
-		judge_standing(tls, &text, out);
-	} else if (tls->faults.count > 0) {
-		out->kind = TLS_FAILURE_CERTIFICATE;
-		out->cause = certificate_faults_judge(&tls->faults, tls->leaf, tls->name, &text);
-	} else {
-		hear_rest(tls);
-		judge_handshake(tls, &text, out);
-	}
-	if (tls->is_name_unknown && !tls->is_standing)
-		buf_put_string(&text,
-			"; the server warned that it does not know this name (SNI, TLS alert 112)");
-	len = text.len < sizeof(out->detail) ? text.len : sizeof(out->detail) - 1;
-	if (text.at)
-		memcpy(out->detail, text.at, len);
-	buf_done(&text);
 }
 
 void
