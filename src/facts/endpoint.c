@@ -98,7 +98,8 @@ endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 	       secret_source_equal(&a->secret, &b->secret) && a->mechanism == b->mechanism &&
 	       a->insecure_auth == b->insecure_auth && a->family == b->family &&
 	       strings_equal(a->tls_name, b->tls_name) && strings_equal(a->ca_file, b->ca_file) &&
-	       a->tls_min == b->tls_min && strings_equal(a->folder, b->folder) &&
-	       a->is_select == b->is_select && a->timeout_us == b->timeout_us &&
-	       a->stage_timeout_us == b->stage_timeout_us;
+	       a->tls_min == b->tls_min && a->has_key_sha256 == b->has_key_sha256 &&
+	       memcmp(a->key_sha256, b->key_sha256, sizeof(a->key_sha256)) == 0 &&
+	       strings_equal(a->folder, b->folder) && a->is_select == b->is_select &&
+	       a->timeout_us == b->timeout_us && a->stage_timeout_us == b->stage_timeout_us;
 }

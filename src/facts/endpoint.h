@@ -54,6 +54,8 @@ struct endpoint {
 	char *tls_name; /* name for SNI and verification; the host where not set in the settings */
 	char *ca_file;	/* NULL: the system's store alone */
 	enum tls_version tls_min;
+	bool has_key_sha256; /* cert_sha256: of the server's SPKI */
+	uint8_t key_sha256[32];
 	char *folder;	/* imap: UTF-8; "INBOX" */
 	bool is_select; /* imap: SELECT in EXAMINE's place */
 	int64_t timeout_us;

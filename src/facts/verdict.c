@@ -46,6 +46,13 @@ verdict_free(struct verdict *verdict)
 	free(verdict);
 }
 
+void
+verdict_forget_tls(struct verdict *verdict)
+{
+	certificate_done(&verdict->tls.certificate);
+	verdict->tls = (struct tls_facts){ 0 };
+}
+
 static char *text_format(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
 
 /* NULL where the allocator said no. */

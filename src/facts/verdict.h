@@ -105,6 +105,8 @@ struct verdict {
 struct verdict *verdict_new(void);
 /* NULL is fine. */
 void verdict_free(struct verdict *verdict);
+/* What was learnt of a TLS session that is tried again. */
+void verdict_forget_tls(struct verdict *verdict);
 /* Sets detail; the old one goes. Where the allocator says no, the detail is none. */
 void verdict_detail(struct verdict *verdict, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Another value for a setting that was suggested takes its place; what has no room is left out. */

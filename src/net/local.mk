@@ -8,6 +8,7 @@ src_net_libnet_a_SOURCES = \
 	src/net/tls_certificate.c src/net/tls_certificate.h \
 	src/net/tls_failure.c \
 	src/net/tls_library.c \
+	src/net/tls_session.c src/net/tls_session.h \
 	src/net/tls_verify.c \
 	src/net/tls.c src/net/tls.h src/net/tls_private.h \
 	src/net/stream.c src/net/stream.h \

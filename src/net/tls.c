@@ -144,13 +144,42 @@ attach(struct tls_library *library, struct tls *tls, SSL_CTX *context)
 	return ERR_OK;
 }
 
+/* What is remembered of this server under this trust setting, and a session of it to offer. */
+static enum err
+remember(struct tls_library *library, struct tls *tls, const struct tls_settings *settings,
+	const struct context *context)
+{
+	struct buf key = { 0 };
+	SSL_SESSION *session;
+	enum err err;
+
+	buf_put_format(&key, "%llu %u %s %s ", (unsigned long long)context->id, settings->port,
+		settings->host, settings->name);
+	if (tls->has_pin)
+		buf_put(&key, (struct bytes){ (const char *)tls->pin, sizeof(tls->pin) });
+	err = buf_err(&key);
+	if (err == ERR_OK) {
+		tls->memory = tls_memory_find(library->memories, buf_bytes(&key));
+		err = tls->memory ? ERR_OK : ERR_MEMORY;
+	}
+	buf_done(&key);
+	if (err != ERR_OK)
+		return err;
+	session = tls_memory_take(tls->memory, tls->now, wall_now(), &tls->generation);
+	if (session) {
+		tls->is_session_offered = SSL_set_session(tls->ssl, session) == 1;
+		SSL_SESSION_free(session);
+	}
+	return ERR_OK;
+}
+
 enum err
 tls_new(struct tls_library *library, const struct tls_settings *settings, int fd, struct tls **out,
 	struct fault *why)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 	X509_STORE *store = NULL;
-	SSL_CTX *context;
+	const struct context *context;
 	enum err err = ERR_MEMORY;
 
 	fault_set(why, "out of memory");
@@ -159,15 +188,21 @@ tls_new(struct tls_library *library, const struct tls_settings *settings, int fd
 	tls->fd = fd;
 	tls->alert = -1;
 	tls->least = settings->least;
+	tls->now = settings->now;
+	tls->has_pin = settings->key_sha256 != NULL;
+	if (tls->has_pin)
+		memcpy(tls->pin, settings->key_sha256, sizeof(tls->pin));
 	ERR_clear_error();
 	err = trust_store(settings->ca_file, &store, why);
 	if (err != ERR_OK)
 		goto out;
 	context = tls_context(library, store, settings->least);
 	X509_STORE_free(store);
-	err = context ? attach(library, tls, context) : ERR_MEMORY;
+	err = context ? attach(library, tls, context->is) : ERR_MEMORY;
 	if (err == ERR_OK && (err = set_name(tls)) != ERR_OK)
 		fault_set(why, "tls_name cannot be used");
+	if (err == ERR_OK && settings->host)
+		err = remember(library, tls, settings, context);
 out:
 	if (err != ERR_OK) {
 		tls_free(tls);
@@ -188,6 +223,7 @@ tls_free(struct tls *tls)
 		SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	}
 	SSL_free(tls->ssl);
+	tls_memory_free(tls->memory);
 	X509_free(tls->leaf);
 	certificate_faults_done(&tls->faults);
 	ERR_clear_error();
@@ -255,6 +291,7 @@ tls_handshake(struct tls *tls)
 enum err
 tls_read(struct tls *tls, char *at, size_t *len)
 {
+	enum err err;
 	int result;
 
 	begin_call(tls);
@@ -263,7 +300,10 @@ tls_read(struct tls *tls, char *at, size_t *len)
 		tls->has_read = true;
 		return ERR_OK;
 	}
-	return judge_call(tls, result);
+	err = judge_call(tls, result);
+	if (err == ERR_AGAIN)
+		(void)SSL_free_buffers(tls->ssl); /* at rest; no where half a record lies in it */
+	return err;
 }
 
 enum err
@@ -324,6 +364,17 @@ bytes_are_clear_text(struct bytes heard)
 	return at[0] < 20 || at[0] > 24 || (heard.len > 1 && at[1] != 3);
 }
 
+bool
+tls_doubt_session(struct tls *tls)
+{
+	if (!tls->is_session_offered || tls->has_read || certificate_faults_any(&tls->faults) ||
+		(!tls->is_standing && bytes_are_clear_text(tls_heard(tls))) ||
+		(tls->is_standing && SSL_session_reused(tls->ssl) != 1))
+		return false;
+	tls_memory_refuse(tls->memory, tls->now);
+	return true;
+}
+
 void
 tls_facts(struct tls *tls, struct tls_facts *out)
 {
@@ -333,6 +384,8 @@ tls_facts(struct tls *tls, struct tls_facts *out)
 		snprintf(out->version, sizeof(out->version), "%s", SSL_get_version(tls->ssl));
 		snprintf(out->cipher, sizeof(out->cipher), "%s", SSL_get_cipher_name(tls->ssl));
 	}
+	if (!tls->leaf && tls->is_standing)
+		tls->leaf = SSL_get1_peer_certificate(tls->ssl); /* the resumed session keeps it */
 	if (tls->leaf && !out->has_certificate)
 		out->has_certificate = certificate_read(tls->leaf, &out->certificate) == ERR_OK;
 	ERR_clear_error();

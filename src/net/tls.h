@@ -2,9 +2,9 @@
  * tls.h: one TLS client on a non-blocking socket (OpenSSL, wrapped here and nowhere else). Layer:
  * net.
  *
- * A struct tls_library belongs to one loop and keeps an SSL_CTX for each trust setting. A struct
- * tls is one session on a descriptor that stream.c owns. Nothing skips verification: where
- * tls_handshake() gives ERR_OK, chain, dates and name were right.
+ * A struct tls_library belongs to one loop and keeps an SSL_CTX for each trust setting, and
+ * sessions to resume. A struct tls is one session on a descriptor that stream.c owns. Nothing skips
+ * verification: where tls_handshake() gives ERR_OK, chain, dates and name were right.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -44,6 +44,11 @@ struct tls_settings {
 			     SNI (H1-25) */
 	const char *ca_file;
 	enum tls_version least;
+	const uint8_t *key_sha256; /* the pin of cert_sha256, 32 bytes of SPKI; NULL: none */
+	/* Whose sessions are kept and offered; NULL: none are, and the chain is verified whole. */
+	const char *host;
+	uint16_t port;
+	mono_t now;
 };
 
 /* A client on fd, which stays the caller's. Errors of the ca_file as trust_store(); ERR_MEMORY,
@@ -73,6 +78,9 @@ void tls_failure(struct tls *tls, struct tls_failure *out);
 struct bytes tls_heard(const struct tls *tls);
 /* True where these bytes cannot be a TLS record's. */
 bool bytes_are_clear_text(struct bytes heard);
+/* True where a session was offered and not one byte of the server's own came since: the ticket may
+ * be what it minds (H1-33). None is offered to it for an hour then; try once more. */
+bool tls_doubt_session(struct tls *tls);
 /* Of a session that stands, or of a certificate that failed. */
 void tls_facts(struct tls *tls, struct tls_facts *out);
 

@@ -48,6 +48,29 @@ certificate_faults_note(struct certificate_faults *faults, X509_STORE_CTX *chain
 	faults->count++;
 }
 
+bool
+certificate_faults_any(const struct certificate_faults *faults)
+{
+	return faults->count > 0 || faults->is_key_foreign;
+}
+
+void
+certificate_faults_note_key(
+	struct certificate_faults *faults, X509 *leaf, const uint8_t pin[CERTIFICATE_KEY_BYTES])
+{
+	unsigned char *spki = NULL;
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
+	unsigned digest_len;
+
+	if (len > 0 && EVP_Digest(spki, (size_t)len, faults->key_sha256, &digest_len, EVP_sha256(),
+			       NULL) == 1)
+		faults->is_key_foreign =
+			memcmp(faults->key_sha256, pin, CERTIFICATE_KEY_BYTES) != 0;
+	else
+		faults->is_key_foreign = true; /* no proof, no trust */
+	OPENSSL_free(spki);
+}
+
 static enum cause
 cause_of(int error)
 {
@@ -302,6 +325,14 @@ is_echo(const struct certificate_faults *faults, size_t index)
 	       faults->count > 1;
 }
 
+static void
+put_foreign_key(struct buf *out, const struct certificate_faults *faults)
+{
+	buf_put_string(out, "another key than cert_sha256 pins; presented: ");
+	buf_put_hex(out,
+		(struct bytes){ (const char *)faults->key_sha256, sizeof(faults->key_sha256) });
+}
+
 enum cause
 certificate_faults_judge(
 	const struct certificate_faults *faults, X509 *leaf, const char *name, struct buf *text)
@@ -321,6 +352,28 @@ certificate_faults_judge(
 			is_first = false;
 			put_fault(text, faults, i, leaf, name);
 		}
+	}
+	if (faults->is_key_foreign) {
+		if (is_first)
+			first = CAUSE_CERT_CHANGED;
+		buf_put_string(text, is_first ? "" : "; ");
+		put_foreign_key(text, faults);
+	}
+	return first;
+}
+
+wall_t
+certificate_first_end(STACK_OF(X509) * chain)
+{
+	wall_t first = { INT64_MAX };
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		wall_t end;
+
+		if (time_of(X509_get0_notAfter(sk_X509_value(chain, i)), &end) != ERR_OK)
+			return WALL_NONE;
+		if (end.us < first.us)
+			first = end;
 	}
 	return first;
 }

@@ -168,7 +168,7 @@ tls_failure(struct tls *tls, struct tls_failure *out)
 	out->alert = tls->alert;
 	if (tls->is_standing) {
 		judge_standing(tls, &text, out);
-	} else if (tls->faults.count > 0) {
+	} else if (certificate_faults_any(&tls->faults)) {
 		out->kind = TLS_FAILURE_CERTIFICATE;
 		out->cause = certificate_faults_judge(&tls->faults, tls->leaf, tls->name, &text);
 	} else {

@@ -21,6 +21,18 @@ on_info(const SSL *ssl, int where, int value)
 		tls->is_name_unknown = true;
 }
 
+/* Comes in the handshake (TLS 1.2) or in a later read (1.3: tickets). Gives 1: it is ours now. */
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+
+	if (!tls->memory)
+		return 0;
+	tls_memory_put(tls->memory, tls->generation, session);
+	return 1;
+}
+
 static SSL_CTX *
 context_make(X509_STORE *store, enum tls_version least)
 {
@@ -51,9 +63,9 @@ context_make(X509_STORE *store, enum tls_version least)
 	SSL_CTX_clear_mode(context,
 		SSL_MODE_AUTO_RETRY); /* a flood of tickets must not hold the loop (H1-22) */
 	SSL_CTX_set_read_ahead(context, 1);
-	/* Resumption comes here: SESS_CACHE_CLIENT | NO_INTERNAL, sess_set_new_cb, kept by trust
-	 * setting. */
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	/* Kept by tls_session.c alone, which knows how long they may be believed. */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, on_session);
 	return context;
 }
 
@@ -80,7 +92,7 @@ drop_oldest(struct tls_library *library)
 	}
 }
 
-SSL_CTX *
+const struct context *
 tls_context(struct tls_library *library, X509_STORE *store, enum tls_version least)
 {
 	struct context *context;
@@ -91,7 +103,7 @@ tls_context(struct tls_library *library, X509_STORE *store, enum tls_version lea
 			*link = context->next;
 			context->next = library->contexts;
 			library->contexts = context;
-			return context->is;
+			return context;
 		}
 	}
 	context = calloc(1, sizeof(*context));
@@ -102,10 +114,11 @@ tls_context(struct tls_library *library, X509_STORE *store, enum tls_version lea
 	X509_STORE_up_ref(store);
 	context->store = store;
 	context->least = least;
+	context->id = ++library->context_count;
 	context->next = library->contexts;
 	library->contexts = context;
 	drop_oldest(library);
-	return context->is;
+	return context;
 }
 
 enum err
@@ -113,8 +126,9 @@ tls_library_new(struct tls_library **out)
 {
 	struct tls_library *library = calloc(1, sizeof(*library));
 
-	if (!library || (library->method = tls_socket_method()) == NULL) {
-		free(library);
+	if (!library || (library->method = tls_socket_method()) == NULL ||
+		(library->memories = tls_memories_new()) == NULL) {
+		tls_library_free(library);
 		return ERR_MEMORY;
 	}
 	*out = library;
@@ -132,6 +146,7 @@ tls_library_free(struct tls_library *library)
 		library->contexts = context->next;
 		context_free(context);
 	}
+	tls_memories_free(library->memories);
 	BIO_meth_free(library->method);
 	free(library);
 }

@@ -3,6 +3,7 @@
  *
  *	tls.c              one session: handshake, bytes, goodbye
  *	tls_library.c      one SSL_CTX a trust setting
+ *	tls_session.c      what is remembered of a server: sessions, the chain that was verified
  *	tls_verify.c       is this chain to be believed
  *	tls_certificate.c  what is wrong with a certificate, and what stands in it
  *	tls_failure.c      why a handshake or a session failed
@@ -15,6 +16,7 @@
 #include <openssl/ssl.h>
 
 #include "net/tls_certificate.h"
+#include "net/tls_session.h"
 
 /* Debian's own default, said here so that no openssl.cnf changes what is called a weak key (H1-28).
  */
@@ -22,6 +24,7 @@
 
 struct context {
 	struct context *next;
+	uint64_t id; /* never that of another, as an address may be */
 	X509_STORE *store;
 	enum tls_version least;
 	SSL_CTX *is;
@@ -30,6 +33,8 @@ struct context {
 struct tls_library {
 	BIO_METHOD *method;	  /* tls.c */
 	struct context *contexts; /* used last first */
+	uint64_t context_count;	  /* ever made */
+	struct tls_memories *memories;
 };
 
 struct tls {
@@ -37,6 +42,12 @@ struct tls {
 	int fd;
 	enum tls_version least;
 	char *name;
+	mono_t now; /* as it began */
+	bool has_pin;
+	uint8_t pin[CERTIFICATE_KEY_BYTES];
+	struct tls_memory *memory; /* of its server; NULL: nothing is remembered */
+	unsigned generation;	   /* of memory, that its sessions belong to */
+	bool is_session_offered;
 	struct certificate_faults faults;
 	X509 *leaf; /* as sent, also where the handshake failed by it */
 	char heard[TLS_HEARD_MOST];
@@ -62,7 +73,8 @@ BIO_METHOD *tls_socket_method(void);
 
 /* Borrowed; NULL where the allocator said no. A store that was made anew gives a new one; the old
  * one falls out by age. */
-SSL_CTX *tls_context(struct tls_library *library, X509_STORE *store, enum tls_version least);
+const struct context *tls_context(
+	struct tls_library *library, X509_STORE *store, enum tls_version least);
 
 /* ---- tls_verify.c */
 

@@ -58,6 +58,7 @@ struct probe {
 	int64_t lost_before_us;	   /* probes->lost_us as it began */
 	int64_t suspend_before_us; /* suspended_us() as it began */
 
+	bool is_second_try; /* without a ticket */
 	struct verdict *verdict;
 };
 

@@ -136,6 +136,10 @@ start_tls(struct probe *probe)
 		.name = endpoint->tls_name ? endpoint->tls_name : endpoint->host,
 		.ca_file = endpoint->ca_file,
 		.least = endpoint->tls_min,
+		.key_sha256 = endpoint->has_key_sha256 ? endpoint->key_sha256 : NULL,
+		.host = endpoint->host,
+		.port = endpoint->port,
+		.now = mono_now(),
 	};
 	struct fault why = { "" };
 	enum err err;
@@ -220,12 +224,35 @@ on_tls_started(void *owner)
 	probe_handle_step(probe, &step);
 }
 
+/* Once, from the beginning: the server may have minded the ticket alone, which says nothing about
+ * the mailbox (H1-33). */
+static bool
+try_without_ticket(struct probe *probe)
+{
+	struct tls *tls = stream_tls(probe->stream);
+
+	if (probe->is_second_try || !tls || !tls_doubt_session(tls))
+		return false;
+	log_debug(
+		"probe %u.%u: once more, without a ticket", probe->ref.slot, probe->ref.generation);
+	probe->is_second_try = true;
+	stream_free(probe->stream);
+	probe->stream = NULL;
+	dialogue_free(probe->dialogue);
+	probe->dialogue = NULL;
+	verdict_forget_tls(probe->verdict);
+	probe_start(probe);
+	return true;
+}
+
 static void
 on_lost(void *owner, int error)
 {
 	struct probe *probe = owner;
 	struct dialogue_step step = { 0 };
 
+	if (try_without_ticket(probe))
+		return;
 	dialogue_closed(probe->dialogue, &step);
 	probe_end_dialogue(probe, &step);
 	if (error != 0 && probe->verdict->cause == CAUSE_CONNECTION_LOST && !probe->verdict->detail)
@@ -258,6 +285,8 @@ on_tls_failed(void *owner, const struct tls_failure *why)
 	struct probe *probe = owner;
 	struct dialogue_step step = { 0 };
 
+	if (try_without_ticket(probe))
+		return;
 	switch (why->kind) {
 	case TLS_FAILURE_PLAIN:
 		end_clear_text(probe, tls_heard(stream_tls(probe->stream)), why->detail);

@@ -244,6 +244,12 @@ class Conversation:
         del self._buffer[:count]
         return data
 
+    def await_bytes(self, count, patience=None):
+        """Waits until so many bytes came; they stay to be read. Raises Ended."""
+        deadline = time.monotonic() + (patience or self.patience)
+        while len(self._buffer) < count:
+            self._fill_or_end(deadline)
+
     def _fill_or_end(self, deadline):
         try:
             if not self._fill(deadline):
@@ -422,28 +428,48 @@ class Conversation:
         """All that the client sent, with and without TLS taken off."""
         return bytes(self.received) + b'\n' + bytes(self.raw)
 
-    def client_hello_versions(self):
-        """The versions that the first ClientHello of the raw bytes offers (0x0303, 0x0304, ...)."""
+    def client_hello(self):
+        """Of the first ClientHello in the raw bytes: (its version, {extension: bytes}); else None."""
         data = bytes(self.raw)
         at = 0
         while at + 5 < len(data) and not (data[at] == 0x16 and data[at + 1] == 3):
             at += 1
         body = data[at + 5:]
         if len(body) < 40 or body[0] != 1:
-            return []
+            return None
         legacy = struct.unpack('>H', body[4:6])[0]
         at = 38 + 1 + body[38]
         at += 2 + struct.unpack('>H', body[at:at + 2])[0]
         at += 1 + body[at]
         end = at + 2 + struct.unpack('>H', body[at:at + 2])[0]
         at += 2
+        extensions = {}
         while at + 4 <= end:
             kind, size = struct.unpack('>HH', body[at:at + 4])
-            if kind == 43:
-                listed = body[at + 5:at + 4 + size]
-                return [struct.unpack('>H', listed[i:i + 2])[0] for i in range(0, len(listed), 2)]
+            extensions[kind] = body[at + 4:at + 4 + size]
             at += 4 + size
-        return [legacy]
+        return legacy, extensions
+
+    def client_hello_versions(self):
+        """The versions that the first ClientHello offers (0x0303, 0x0304, ...)."""
+        hello = self.client_hello()
+        if hello is None:
+            return []
+        legacy, extensions = hello
+        listed = extensions.get(43, b'')[1:]
+        return [struct.unpack('>H', listed[i:i + 2])[0]
+                for i in range(0, len(listed), 2)] or [legacy]
+
+    def offers_session(self):
+        """True where the first ClientHello offers one to resume (RFC 8446 4.2.11, RFC 5077)."""
+        hello = self.client_hello()
+        return hello is not None and bool(41 in hello[1] or hello[1].get(35))
+
+    def sni(self):
+        """The name in the first ClientHello, None where there is none."""
+        hello = self.client_hello()
+        name = hello[1].get(0) if hello is not None else None
+        return name[5:].decode('latin-1') if name else None
 
 
 # --- the normal dialogues -------------------------------------------------------------------------

@@ -92,6 +92,8 @@ CHANGE(tls_name, replace(&e->tls_name, "mail.example.com"))
 CHANGE(ca_file, replace(&e->ca_file, NULL))
 CHANGE(tls_min, e->tls_min = TLS_1_0)
 CHANGE(folder, replace(&e->folder, "Archive"))
+CHANGE(key_sha256, e->key_sha256[31] ^= 1)
+CHANGE(no_key_sha256, e->has_key_sha256 = !e->has_key_sha256)
 CHANGE(is_select, e->is_select = true)
 CHANGE(timeout, e->timeout_us++)
 CHANGE(stage_timeout, e->stage_timeout_us++)
@@ -134,6 +136,8 @@ test_endpoint_equal_sees_every_setting(void **state)
 		ROW(ca_file, false),
 		ROW(tls_min, false),
 		ROW(folder, false),
+		ROW(key_sha256, false),
+		ROW(no_key_sha256, false),
 		ROW(is_select, false),
 		ROW(timeout, false),
 		ROW(stage_timeout, false),

@@ -3,7 +3,8 @@ check_PROGRAMS += \
 	tests/unit/net/test_child \
 	tests/unit/net/test_connect \
 	tests/unit/net/test_resolve \
-	tests/unit/net/test_tls
+	tests/unit/net/test_tls \
+	tests/unit/net/test_tls_session
 
 tests_unit_net_test_child_SOURCES = tests/unit/net/test_child.c tests/unit/unit.h
 tests_unit_net_test_child_LDADD = $(UNIT_LIBS)
@@ -15,4 +16,6 @@ tests_unit_net_test_resolve_SOURCES = tests/unit/net/test_resolve.c \
 tests_unit_net_test_resolve_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_tls_SOURCES = tests/unit/net/test_tls.c tests/unit/unit.h
 tests_unit_net_test_tls_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_tls_session_SOURCES = tests/unit/net/test_tls_session.c tests/unit/unit.h
+tests_unit_net_test_tls_session_LDADD = $(UNIT_LIBS)
 endif

@@ -1,5 +1,5 @@
 /*
- * test_tls.c: whom we believe, and what is said when we do not (H1-19 to H1-29, H1-32).
+ * test_tls.c: whom we believe, and what is said when we do not (H1-19 to H1-32).
  * Certificates are made here, the server is OpenSSL in a thread at the other end of a socket pair.
  */
 #include "../unit.h"
@@ -231,11 +231,11 @@ outcome_done(struct outcome *outcome)
 	texts_done(&outcome->facts.certificate.names);
 }
 
+/* Within a library that remembers; server->context stays the caller's. */
 static void
-run(struct server *server, const struct made *made, const struct tls_settings *settings, bool reads,
-	struct outcome *out)
+run_within(struct tls_library *library, struct server *server, const struct made *made,
+	const struct tls_settings *settings, bool reads, struct outcome *out)
 {
-	struct tls_library *library;
 	struct fault why;
 	struct tls *tls;
 	int ends[2];
@@ -243,7 +243,6 @@ run(struct server *server, const struct made *made, const struct tls_settings *s
 	memset(out, 0, sizeof(*out));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	assert_ok(fd_prepare(ends[0]));
-	assert_ok(tls_library_new(&library));
 	serve_on(server, ends[1], made);
 	assert_ok(tls_new(library, settings, ends[0], &tls, &why));
 	out->err = wait_and(tls, ends[0], tls_handshake);
@@ -261,9 +260,19 @@ run(struct server *server, const struct made *made, const struct tls_settings *s
 		fail();
 	close(ends[0]);
 	tls_free(tls);
-	tls_library_free(library);
 	pthread_join(server->thread, NULL);
 	snprintf(out->sni, sizeof(out->sni), "%s", server->sni);
+}
+
+static void
+run(struct server *server, const struct made *made, const struct tls_settings *settings, bool reads,
+	struct outcome *out)
+{
+	struct tls_library *library;
+
+	assert_ok(tls_library_new(&library));
+	run_within(library, server, made, settings, reads, out);
+	tls_library_free(library);
 	SSL_CTX_free(server->context);
 	server->context = NULL;
 }
@@ -343,7 +352,9 @@ test_certificates_are_believed_or_not(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct tls_settings settings = { cases[i].host, cases[i].ca_file, TLS_1_2 };
+		struct tls_settings settings = {
+			.name = cases[i].host, .ca_file = cases[i].ca_file, .least = TLS_1_2
+		};
 		struct made made = make(&cases[i].wanted);
 		struct server server = { 0 };
 		struct outcome outcome;
@@ -383,7 +394,9 @@ test_certificates_are_believed_or_not(void **state)
 static void
 test_a_weak_signature_is_named_H1_28(void **state)
 {
-	struct tls_settings settings = { "mail.test", "ca.pem", TLS_1_2 };
+	struct tls_settings settings = {
+		.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+	};
 	struct made made = make(&(struct wanted){
 		.common_name = "x", .names = "DNS:mail.test", .digest = EVP_sha1() });
 	struct server server = { 0 };
@@ -399,7 +412,9 @@ test_a_weak_signature_is_named_H1_28(void **state)
 static void
 test_a_thousand_names_are_counted_H1_23(void **state)
 {
-	struct tls_settings settings = { "mail.test", "ca.pem", TLS_1_2 };
+	struct tls_settings settings = {
+		.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+	};
 	struct server server = { 0 };
 	struct outcome outcome;
 	struct buf names = { 0 };
@@ -441,7 +456,9 @@ test_clear_text_is_kept_H1_03(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct tls_settings settings = { "mail.test", "ca.pem", TLS_1_2 };
+		struct tls_settings settings = {
+			.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+		};
 		struct server server = { .clear = cases[i].clear.at,
 			.clear_len = cases[i].clear.len };
 		struct outcome outcome;
@@ -465,7 +482,9 @@ ask_for_certificate(SSL_CTX *context)
 static void
 test_a_late_alert_is_a_tls_failure_H1_20(void **state)
 {
-	struct tls_settings settings = { "mail.test", "ca.pem", TLS_1_2 };
+	struct tls_settings settings = {
+		.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+	};
 	struct made made = make(&(struct wanted){ .common_name = "x", .names = "DNS:mail.test" });
 	struct server server = { .context = SSL_CTX_new(TLS_server_method()) };
 	struct outcome outcome;
@@ -511,7 +530,9 @@ test_floods_after_the_handshake_are_stepped_over(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct tls_settings settings = { "mail.test", "ca.pem", TLS_1_2 };
+		struct tls_settings settings = {
+			.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+		};
 		struct made made =
 			make(&(struct wanted){ .common_name = "x", .names = "DNS:mail.test" });
 		struct server server = { .context = SSL_CTX_new(TLS_server_method()),
@@ -534,8 +555,9 @@ test_old_versions_need_tls_min_H1_19(void **state)
 		&(struct wanted){ .common_name = "x", .names = "DNS:mail.test", .bits = 2048 });
 
 	for (int allowed = 0; allowed < 2; allowed++) {
-		struct tls_settings settings = { "mail.test", "ca.pem",
-			allowed ? TLS_1_0 : TLS_1_2 };
+		struct tls_settings settings = { .name = "mail.test",
+			.ca_file = "ca.pem",
+			.least = allowed ? TLS_1_0 : TLS_1_2 };
 		struct server server = { .context = SSL_CTX_new(TLS_server_method()) };
 		struct outcome outcome;
 
@@ -588,7 +610,9 @@ test_stores_are_shared_until_a_file_changes_H1_32(void **state)
 static void
 test_a_self_signed_one_is_trusted_by_naming_it(void **state)
 {
-	struct tls_settings settings = { "s.test", "self.pem", TLS_1_2 };
+	struct tls_settings settings = {
+		.name = "s.test", .ca_file = "self.pem", .least = TLS_1_2
+	};
 	struct made made = make(&(struct wanted){
 		.common_name = "self", .names = "DNS:s.test", .is_self_signed = true });
 	struct server server = { 0 };
@@ -598,6 +622,130 @@ test_a_self_signed_one_is_trusted_by_naming_it(void **state)
 	run(&server, &made, &settings, false, &outcome);
 	assert_ok(outcome.err);
 	outcome_done(&outcome);
+	made_done(&made);
+}
+
+static void
+greet(SSL *ssl)
+{
+	SSL_write(ssl, "* OK\r\n", 6);
+}
+
+#define MINUTE_US (60 * US_PER_S)
+
+/* A chain of tickets proves nothing: the certificate is looked at each hour, and a renewed one of
+ * the server's is not seen before. */
+static void
+test_sessions_end_with_the_hour_H1_31(void **state)
+{
+	static const struct {
+		int minute;
+		bool is_expired; /* what the server would show by then */
+		bool is_resumed;
+		enum cause cause;
+	} turns[] = {
+		{ 0, false, false, CAUSE_OK },
+		{ 30, false, true, CAUSE_OK },
+		{ 59, true, true, CAUSE_OK },
+		{ 60, true, false, CAUSE_CERT_EXPIRED },
+		{ 61, false, false, CAUSE_OK },
+		{ 62, false, true, CAUSE_OK },
+	};
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	struct made good = make(&(struct wanted){ .common_name = "x", .names = "DNS:mail.test" });
+	struct made expired = make(&(struct wanted){
+		.common_name = "x", .names = "DNS:mail.test", .begins_s = -90, .ends_s = -60 });
+
+	for (size_t v = 0; v < COUNT_OF(versions); v++) {
+		struct server server = { .context = SSL_CTX_new(TLS_server_method()),
+			.after = greet };
+		struct tls_library *library;
+
+		assert_ok(tls_library_new(&library));
+		SSL_CTX_set_max_proto_version(server.context, versions[v]);
+		for (size_t i = 0; i < COUNT_OF(turns); i++) {
+			struct tls_settings settings = { .name = "mail.test",
+				.ca_file = "ca.pem",
+				.least = TLS_1_2,
+				.host = "mail.test",
+				.port = 993,
+				.now = { US_PER_H + turns[i].minute * MINUTE_US } };
+			struct outcome outcome;
+
+			run_within(library, &server, turns[i].is_expired ? &expired : &good,
+				&settings, true, &outcome);
+			if (turns[i].cause == CAUSE_OK)
+				assert_ok(outcome.err);
+			else
+				assert_string_equal(
+					cause_name(outcome.why.cause), cause_name(turns[i].cause));
+			assert_int_equal(outcome.facts.is_resumed, turns[i].is_resumed);
+			/* What is known of the certificate is in every verdict. */
+			assert_true(outcome.facts.has_certificate);
+			assert_int_equal(outcome.facts.certificate.names.count, 1);
+			outcome_done(&outcome);
+		}
+		tls_library_free(library);
+		SSL_CTX_free(server.context);
+	}
+	made_done(&good);
+	made_done(&expired);
+}
+
+static void
+test_no_session_under_another_trust_setting_H1_32(void **state)
+{
+	static const uint8_t pin[32] = { 1 };
+	static const struct {
+		const char *name;
+		struct tls_settings settings;
+		bool is_resumed;
+		enum cause cause;
+	} rows[] = {
+#define SETTINGS(name, ca_file, host, port, least, pin)                                            \
+	{ name, ca_file, least, pin, host, port, { 0 } }
+		{ "first", SETTINGS("mail.test", "ca.pem", "a", 993, TLS_1_2, NULL), false,
+			CAUSE_OK },
+		{ "the same", SETTINGS("mail.test", "ca.pem", "a", 993, TLS_1_2, NULL), true,
+			CAUSE_OK },
+		{ "another host", SETTINGS("mail.test", "ca.pem", "b", 993, TLS_1_2, NULL), false,
+			CAUSE_OK },
+		{ "another port", SETTINGS("mail.test", "ca.pem", "a", 143, TLS_1_2, NULL), false,
+			CAUSE_OK },
+		{ "no ca_file", SETTINGS("mail.test", NULL, "a", 993, TLS_1_2, NULL), false,
+			CAUSE_CERT_UNTRUSTED },
+		{ "another name", SETTINGS("x.test", "ca.pem", "a", 993, TLS_1_2, NULL), false,
+			CAUSE_CERT_NAME },
+		{ "a pin", SETTINGS("mail.test", "ca.pem", "a", 993, TLS_1_2, pin), false,
+			CAUSE_CERT_CHANGED },
+		{ "tls_min", SETTINGS("mail.test", "ca.pem", "a", 993, TLS_1_3, NULL), false,
+			CAUSE_OK },
+		{ "nothing remembered", SETTINGS("mail.test", "ca.pem", NULL, 993, TLS_1_2, NULL),
+			false, CAUSE_OK },
+		{ "the same still", SETTINGS("mail.test", "ca.pem", "a", 993, TLS_1_2, NULL), true,
+			CAUSE_OK },
+#undef SETTINGS
+	};
+	struct made made = make(&(struct wanted){ .common_name = "x", .names = "DNS:mail.test" });
+	struct server server = { .context = SSL_CTX_new(TLS_server_method()), .after = greet };
+	struct tls_library *library;
+
+	assert_ok(tls_library_new(&library));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct outcome outcome;
+
+		unit_row(rows[i].name);
+		run_within(library, &server, &made, &rows[i].settings, true, &outcome);
+		if (rows[i].cause == CAUSE_OK)
+			assert_ok(outcome.err);
+		else
+			assert_string_equal(
+				cause_name(outcome.why.cause), cause_name(rows[i].cause));
+		assert_int_equal(outcome.facts.is_resumed, rows[i].is_resumed);
+		outcome_done(&outcome);
+	}
+	tls_library_free(library);
+	SSL_CTX_free(server.context);
 	made_done(&made);
 }
 
@@ -611,6 +759,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_old_versions_need_tls_min_H1_19),
 	cmocka_unit_test(test_stores_are_shared_until_a_file_changes_H1_32),
 	cmocka_unit_test(test_a_self_signed_one_is_trusted_by_naming_it),
+	cmocka_unit_test(test_sessions_end_with_the_hour_H1_31),
+	cmocka_unit_test(test_no_session_under_another_trust_setting_H1_32),
 };
 
 int

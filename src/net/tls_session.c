@@ -1,0 +1,192 @@
+/*
+ * tls_session.c: sessions to resume, and the chain verified last, by server and trust setting.
+ * Layer: net.
+ */
+#include "net/tls_session.h"
+
+#include <stdlib.h>
+#define HASH_NONFATAL_OOM 1 /* an element that found no room has hh.tbl NULL */
+#include <uthash.h>
+
+struct tls_memory {
+	UT_hash_handle hh; /* in the order of use */
+	char *key;
+	int owners;	     /* those who hold it, and the table */
+	bool is_verified;    /* what follows holds */
+	unsigned generation; /* of the chain: sessions of an older one are not kept */
+	mono_t verified;
+	wall_t first_end;
+	uint8_t chain[TLS_CHAIN_BYTES];
+	SSL_SESSION *sessions[TLS_MOST_SESSIONS]; /* newest last */
+	size_t session_count;
+	bool is_refusing; /* tickets, until: */
+	mono_t refuses_until;
+};
+
+struct tls_memories {
+	struct tls_memory *table;
+};
+
+static void
+drop_sessions(struct tls_memory *memory)
+{
+	while (memory->session_count > 0)
+		SSL_SESSION_free(memory->sessions[--memory->session_count]);
+}
+
+static void
+forget(struct tls_memory *memory)
+{
+	drop_sessions(memory);
+	memory->is_verified = false;
+	memory->generation++;
+}
+
+void
+tls_memory_free(struct tls_memory *memory)
+{
+	if (!memory || --memory->owners > 0)
+		return;
+	drop_sessions(memory);
+	free(memory->key);
+	free(memory);
+}
+
+static void
+drop(struct tls_memories *memories, struct tls_memory *memory)
+{
+	HASH_DEL(memories->table, memory);
+	tls_memory_free(memory);
+}
+
+struct tls_memories *
+tls_memories_new(void)
+{
+	return calloc(1, sizeof(struct tls_memories));
+}
+
+void
+tls_memories_free(struct tls_memories *memories)
+{
+	if (!memories)
+		return;
+	while (memories->table)
+		drop(memories, memories->table);
+	free(memories);
+}
+
+static struct tls_memory *
+make(struct bytes key)
+{
+	struct tls_memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory || (memory->key = malloc(key.len)) == NULL) {
+		free(memory);
+		return NULL;
+	}
+	memcpy(memory->key, key.at, key.len);
+	memory->owners = 1;
+	return memory;
+}
+
+struct tls_memory *
+tls_memory_find(struct tls_memories *memories, struct bytes key)
+{
+	struct tls_memory *memory;
+
+	HASH_FIND(hh, memories->table, key.at, key.len, memory);
+	if (memory)
+		HASH_DEL(memories->table, memory); /* and in again behind all others */
+	else if ((memory = make(key)) == NULL)
+		return NULL;
+	HASH_ADD_KEYPTR(hh, memories->table, memory->key, key.len, memory);
+	if (!memory->hh.tbl) {
+		tls_memory_free(memory);
+		return NULL;
+	}
+	if (HASH_COUNT(memories->table) > TLS_MOST_SERVERS)
+		drop(memories, memories->table);
+	memory->owners++;
+	return memory;
+}
+
+/* Forgets what is too old to be believed. */
+static void
+age(struct tls_memory *memory, mono_t now, wall_t wall)
+{
+	if (memory->is_verified && (mono_since(now, memory->verified) >= TLS_VERIFIED_US ||
+					   wall.us >= memory->first_end.us))
+		forget(memory);
+	if (memory->is_refusing && !mono_is_before(now, memory->refuses_until))
+		memory->is_refusing = false;
+}
+
+SSL_SESSION *
+tls_memory_take(struct tls_memory *memory, mono_t now, wall_t wall, unsigned *generation)
+{
+	age(memory, now, wall);
+	*generation = memory->generation;
+	while (memory->session_count > 0) {
+		SSL_SESSION *session = memory->sessions[memory->session_count - 1];
+
+		if (SSL_SESSION_is_resumable(session) &&
+			SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) {
+			SSL_SESSION_up_ref(session);
+			return session;
+		}
+		memory->session_count--;
+		if (SSL_SESSION_is_resumable(session))
+			return session;
+		SSL_SESSION_free(session);
+	}
+	return NULL;
+}
+
+void
+tls_memory_put(struct tls_memory *memory, unsigned generation, SSL_SESSION *session)
+{
+	if (!memory->is_verified || generation != memory->generation || memory->is_refusing) {
+		SSL_SESSION_free(session);
+		return;
+	}
+	if (memory->session_count == TLS_MOST_SESSIONS ||
+		(memory->session_count > 0 &&
+			SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)) {
+		/* The oldest goes; of TLS 1.2 one is enough, since it may be used again. */
+		SSL_SESSION_free(memory->sessions[0]);
+		memory->session_count--;
+		memmove(&memory->sessions[0], &memory->sessions[1],
+			memory->session_count * sizeof(memory->sessions[0]));
+	}
+	memory->sessions[memory->session_count++] = session;
+}
+
+void
+tls_memory_refuse(struct tls_memory *memory, mono_t now)
+{
+	drop_sessions(memory);
+	memory->is_refusing = true;
+	memory->refuses_until = mono_add(now, TLS_VERIFIED_US);
+}
+
+bool
+tls_memory_knows(struct tls_memory *memory, const uint8_t chain[TLS_CHAIN_BYTES], mono_t now,
+	wall_t wall, unsigned *generation)
+{
+	age(memory, now, wall);
+	*generation = memory->generation;
+	return memory->is_verified && memcmp(memory->chain, chain, TLS_CHAIN_BYTES) == 0;
+}
+
+void
+tls_memory_verified(struct tls_memory *memory, const uint8_t chain[TLS_CHAIN_BYTES], mono_t now,
+	wall_t first_end, unsigned *generation)
+{
+	if (!memory->is_verified || memcmp(memory->chain, chain, TLS_CHAIN_BYTES) != 0)
+		forget(memory);
+	memcpy(memory->chain, chain, TLS_CHAIN_BYTES);
+	memory->is_verified = true;
+	memory->verified = now;
+	memory->first_end = first_end;
+	*generation = memory->generation;
+}
