@@ -8,6 +8,7 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/mailboxes.c \
 	src/config/numbers.c src/config/numbers.h \
 	src/config/parse.c src/config/parse.h \
+	src/config/pin.c src/config/pin.h \
 	src/config/plan.c \
 	src/config/scope.c src/config/scope.h \
 	src/config/settings.c src/config/settings.def src/config/settings.h \

@@ -6,6 +6,7 @@
 
 #include "config/host.h"
 #include "config/load.h"
+#include "config/pin.h"
 #include "facts/mailbox.h"
 
 /* A mailbox that is being made. */
@@ -342,12 +343,14 @@ static void
 find_tls(struct load *load, const struct scopes *scopes, struct endpoint *endpoint)
 {
 	const char *name = scopes_text(scopes, SETTING_TLS_NAME);
+	const char *pin = scopes_text(scopes, SETTING_CERT_SHA256);
 	struct buf host = { 0 };
 	struct fault why;
 	bool is_address;
 
 	endpoint->tls_min = (enum tls_version)scopes_number(scopes, SETTING_TLS_MIN);
 	endpoint->ca_file = load_copy(load, scopes_text(scopes, SETTING_CA_FILE));
+	endpoint->has_key_sha256 = pin && pin_parse(bytes_of(pin), endpoint->key_sha256) == ERR_OK;
 	if (!name)
 		endpoint->tls_name = load_copy(load, endpoint->host);
 	else if (host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK)

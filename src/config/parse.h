@@ -44,6 +44,7 @@ enum kind {
 	KIND_SECRET,
 	KIND_ARGV,
 	KIND_CREDENTIAL,
+	KIND_PIN,
 	KIND_LABELS,
 	KIND_COUNTS,	/* "2/1h" */
 	KIND_DURATIONS, /* rising */

@@ -10,6 +10,7 @@
 
 #include "config/host.h"
 #include "config/load.h"
+#include "config/pin.h"
 #include "config/suggest.h"
 #include "facts/mailbox.h"
 
@@ -601,6 +602,26 @@ check_credential(struct judged *j)
 }
 
 static bool
+check_pin(struct judged *j)
+{
+	uint8_t pin[PIN_BYTES];
+	struct bytes text;
+	enum err err;
+
+	if (!read_text(j, j->at, 256, "the SHA-256 of the server's key in quotes", &text))
+		return false;
+	err = pin_parse(text, pin);
+	if (err == ERR_MEMORY)
+		j->load->is_out_of_memory = true;
+	else if (err != ERR_OK)
+		FAULT(j,
+			"\"%.100s\" is no SHA-256; write the 64 hex digits, or the base64, of the "
+			"server's key (SubjectPublicKeyInfo)",
+			text.at);
+	return err == ERR_OK;
+}
+
+static bool
 is_label_name(struct bytes name)
 {
 	if (name.len == 0 || name.len > LABEL_NAME_MOST || name.at[0] < 'a' || name.at[0] > 'z')
@@ -686,6 +707,7 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_SECRET] = check_secret,
 	[KIND_ARGV] = check_argv,
 	[KIND_CREDENTIAL] = check_credential,
+	[KIND_PIN] = check_pin,
 	[KIND_LABELS] = check_labels,
 	[KIND_COUNTS] = check_counts,
 	[KIND_DURATIONS] = check_durations,

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """
 test_tls.py: hostile.md 1, TLS and STARTTLS, over real sockets. Each title carries its case.
-Not here: what issue 9 brings (the peek and the extra connection, pins, tickets, tls_name).
+Not here: certificates alone (tests/unit/net/test_tls.c), an hour's passing (test_tls_session.c).
 """
 
+import base64
+import hashlib
 import json
 import os
 import ssl
+import subprocess
 import sys
 import time
 
@@ -362,6 +365,103 @@ def h1_28(t):
     daemon = t.watch(host, ports)
     daemon.expect({name: 'cert_untrusted/tls' for name in ports})
     sent_no_secret(t, *ports.values())
+
+
+def spki_sha256(host, cert):
+    """The pin of a certificate's key, as openssl computes it."""
+    key = subprocess.run(['openssl', 'x509', '-in', os.path.join(host.certificates, cert + '.pem'),
+                          '-noout', '-pubkey'], check=True, stdout=subprocess.PIPE).stdout
+    der = subprocess.run(['openssl', 'pkey', '-pubin', '-outform', 'DER'], input=key, check=True,
+                         stdout=subprocess.PIPE).stdout
+    return hashlib.sha256(der).digest()
+
+
+@test('H1-30: another key than the pin is cert_changed; the pin replaces no verification')
+def h1_30(t):
+    host = t.host('ann')
+    good, second = spki_sha256(host, 'good'), spki_sha256(host, 'second')
+    ports = {'hex': (t.answering(host), {'cert_sha256': good.hex()}),
+             'base64': (t.answering(host), {'cert_sha256': base64.b64encode(good).decode()}),
+             'changed': (t.answering(host), {'cert_sha256': second.hex()}),
+             'expired': (t.answering(host, cert='expired'),
+                         {'cert_sha256': spki_sha256(host, 'expired').hex()}),
+             'both': (t.answering(host, cert='expired'), {'cert_sha256': good.hex()})}
+    daemon = t.watch(host, ports)
+    found = daemon.expect({'hex': 'ok/done', 'base64': 'ok/done', 'changed': 'cert_changed/tls',
+                           'expired': 'cert_expired/tls', 'both': 'cert_expired/tls'})
+    assert good.hex() in found['changed']['detail'], found['changed']
+    assert 'cert_sha256' in found['both']['detail'], found['both']
+    sent_no_secret(t, ports['changed'][0], ports['expired'][0], ports['both'][0])
+
+
+@test('H1-32: other trust settings, side by side or after a reload: no session is offered')
+def h1_32(t):
+    host = t.host('ann')
+    port = t.answering(host)
+    believing = {'name': 'believing', 'address': 'ann@test.example', 'smtp': t.endpoint(port)}
+    doubting = {'name': 'doubting', 'address': 'ann@test.example',
+                'smtp': t.endpoint(port, ca_file=os.path.join(host.certificates, 'foreign.pem'))}
+    daemon = t.daemon(host, [believing, doubting])
+    daemon.expect({'believing': 'ok/done', 'doubting': 'cert_untrusted/tls'})
+    again = daemon.probe('believing')['smtp']['verdict']
+    assert again['ok'] and again['tls']['resumed'] is True, again
+    assert again['tls']['cert']['names'] and again['tls']['cert']['sha256'], again
+    assert daemon.probe('doubting')['smtp']['verdict']['cause'] == 'cert_untrusted'
+    before = len(port.all())
+    believing['smtp']['cert_sha256'] = spki_sha256(host, 'second').hex()
+    daemon.write_settings(t.settings(host, [believing, doubting]))
+    daemon.reload()
+    daemon.verdict('believing', cause='cert_changed')
+    believing['smtp']['cert_sha256'] = spki_sha256(host, 'good').hex()
+    daemon.write_settings(t.settings(host, [believing]))
+    daemon.reload()
+    verdict = daemon.verdict('believing', ok=True)
+    assert verdict['tls']['resumed'] is False, verdict
+    after = [c for c in port.all()[before:]]
+    assert after and not any(c.offers_session() for c in after), 'a session was offered'
+    believing['smtp']['ca_file'] = os.path.join(host.certificates, 'foreign.pem')
+    daemon.write_settings(t.settings(host, [believing]))
+    daemon.reload()
+    daemon.verdict('believing', cause='cert_untrusted')
+    assert not port.all()[-1].offers_session()
+
+
+@test('H1-33: a reset or an alert whenever a ticket is offered: tried once without, nothing told')
+def h1_33(t):
+    host = t.host('ann')
+
+    def minding(answer):
+        def serve(c):
+            c.await_bytes(5)
+            if c.offers_session():
+                answer(c)
+                return
+            c.start_tls()
+            (c.smtp() if c.listener.side == 'smtp' else c.imap()).run()
+        return serve
+
+    def alert(c):
+        c.send(bytes.fromhex('15030300020250'))
+        c.wait_end()
+
+    def late(c):  # resumed, and reset before the greeting
+        c.start_tls()
+        c.reset()
+    answers = {'reset': lambda c: c.reset(), 'alert': alert, 'late': late}
+    ports = {name: t.script(host, minding(answer), side, mode='starttls')
+             for (name, answer), side in zip(answers.items(), ('smtp', 'imap', 'smtp'))}
+    daemon = t.watch(host, {name: (port, {'security': 'tls'}) for name, port in ports.items()},
+                     defaults={'interval': '1h'})
+    daemon.expect({name: 'ok/done' for name in ports})
+    for name, port in ports.items():
+        before = len(port.all())
+        verdict = daemon.probe(name)[port.side]['verdict']
+        assert verdict['ok'] and verdict['tls']['resumed'] is False, verdict
+        tries = [c.offers_session() for c in port.all()[before:]]
+        assert tries == [True, False], (name, tries)
+        daemon.probe(name)
+        assert not port.all()[-1].offers_session(), 'a server that minds them is spared them'
+    assert daemon.events(event='state', level='error') == []
 
 
 @test('H1-34: TCP closed in the middle of the greeting, no close_notify: connection_lost/greeting')

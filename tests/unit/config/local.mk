@@ -1,12 +1,15 @@
 if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/config/test_numbers \
+	tests/unit/config/test_pin \
 	tests/unit/config/test_plan \
 	tests/unit/config/test_scope \
 	tests/unit/config/test_settings
 
 tests_unit_config_test_numbers_SOURCES = tests/unit/config/test_numbers.c tests/unit/unit.h
 tests_unit_config_test_numbers_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_pin_SOURCES = tests/unit/config/test_pin.c tests/unit/unit.h
+tests_unit_config_test_pin_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_plan_SOURCES = tests/unit/config/test_plan.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_plan_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c tests/unit/config/fixture.h tests/unit/unit.h

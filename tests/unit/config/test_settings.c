@@ -239,6 +239,10 @@ test_settings_values_are_judged(void **state)
 			"main.conf:1: mailboxes.a.imap: no secret; write password_file = \"/…\" "
 			"(or password, password_command, "
 			"password_credential), here or on the other side, or auth = \"none\"\n" },
+		{ "H1-30 a pin", IMAP_WITH("host = \"h\"; cert_sha256 = \"ab:cd\";"),
+			"main.conf:1: mailboxes.a.imap.cert_sha256: \"ab:cd\" is no SHA-256; write "
+			"the 64 hex digits, or the base64, of the server's key "
+			"(SubjectPublicKeyInfo)\n" },
 		{ "two secrets", IMAP_WITH("host = \"h\"; password_credential = \"c\";"),
 			"main.conf:1: mailboxes.a.imap: both password and password_credential; "
 			"write one of them\n" },
