@@ -2,7 +2,7 @@
  * secret.h: bytes that must never be shown. Layer: base.
  *
  * There is one way out, secret_reveal(), and only the code that puts a login on the wire
- * (dialogue/sasl.c, dialogue/imap_login.c), the fingerprint and the seal call it; a test holds the
+ * (dialogue/sasl.c, dialogue/imap_login.c, net/proxy.c), the fingerprint and the seal call it; a test holds the
  * list of callers.
  */
 #ifndef BASE_SECRET_H

@@ -43,6 +43,15 @@ secret_source_done(struct secret_source *source)
 }
 
 void
+proxy_done(struct proxy *proxy)
+{
+	free(proxy->host);
+	free(proxy->user);
+	secret_free(proxy->password);
+	*proxy = (struct proxy){ 0 };
+}
+
+void
 endpoint_free(struct endpoint *endpoint)
 {
 	int left;
@@ -56,6 +65,8 @@ endpoint_free(struct endpoint *endpoint)
 	free(endpoint->host);
 	free(endpoint->username);
 	secret_source_done(&endpoint->secret);
+	free(endpoint->source_address);
+	proxy_done(&endpoint->proxy);
 	free(endpoint->tls_name);
 	free(endpoint->ca_file);
 	free(endpoint->folder);
@@ -81,12 +92,23 @@ arguments_equal(char *const *a, char *const *b)
 }
 
 static bool
+secrets_equal(const struct secret *a, const struct secret *b)
+{
+	return a && b ? secret_equal(a, b) : a == b;
+}
+
+static bool
+proxy_equal(const struct proxy *a, const struct proxy *b)
+{
+	return a->kind == b->kind && strings_equal(a->host, b->host) && a->port == b->port &&
+	       strings_equal(a->user, b->user) && secrets_equal(a->password, b->password);
+}
+
+static bool
 secret_source_equal(const struct secret_source *a, const struct secret_source *b)
 {
-	if (a->kind != b->kind || !a->value != !b->value)
-		return false;
-	return (!a->value || secret_equal(a->value, b->value)) && strings_equal(a->path, b->path) &&
-	       arguments_equal(a->argv, b->argv);
+	return a->kind == b->kind && secrets_equal(a->value, b->value) &&
+	       strings_equal(a->path, b->path) && arguments_equal(a->argv, b->argv);
 }
 
 bool
@@ -97,8 +119,10 @@ endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 	       strings_equal(a->username, b->username) &&
 	       secret_source_equal(&a->secret, &b->secret) && a->mechanism == b->mechanism &&
 	       a->insecure_auth == b->insecure_auth && a->family == b->family &&
-	       strings_equal(a->tls_name, b->tls_name) && strings_equal(a->ca_file, b->ca_file) &&
-	       a->tls_min == b->tls_min && a->has_key_sha256 == b->has_key_sha256 &&
+	       strings_equal(a->source_address, b->source_address) &&
+	       proxy_equal(&a->proxy, &b->proxy) && strings_equal(a->tls_name, b->tls_name) &&
+	       strings_equal(a->ca_file, b->ca_file) && a->tls_min == b->tls_min &&
+	       a->has_key_sha256 == b->has_key_sha256 &&
 	       memcmp(a->key_sha256, b->key_sha256, sizeof(a->key_sha256)) == 0 &&
 	       strings_equal(a->folder, b->folder) && a->is_select == b->is_select &&
 	       a->timeout_us == b->timeout_us && a->stage_timeout_us == b->stage_timeout_us;

@@ -38,6 +38,22 @@ struct secret_source {
 	char **argv; /* SECRET_COMMAND: ends in NULL */
 };
 
+enum proxy_kind {
+	PROXY_NONE,
+	PROXY_SOCKS5, /* RFC 1928 */
+	PROXY_HTTP,   /* CONNECT: RFC 9110 9.3.6 */
+	PROXY_KIND_COUNT
+};
+
+/* The way to the server where it is not direct. All of it is the struct's own. */
+struct proxy {
+	enum proxy_kind kind;
+	char *host; /* as an endpoint's */
+	uint16_t port;
+	char *user;		 /* NULL: none is named */
+	struct secret *password; /* NULL: none, or an empty one */
+};
+
 struct endpoint {
 	int owners; /* atomic; by endpoint_hold() and endpoint_free() alone */
 	enum side side;
@@ -51,6 +67,8 @@ struct endpoint {
 	enum mechanism mechanism;
 	bool insecure_auth;
 	enum family family;
+	char *source_address; /* a literal of that family; NULL: the system's choice */
+	struct proxy proxy;   /* then family and source_address are of the way to the proxy */
 	char *tls_name; /* name for SNI and verification; the host where not set in the settings */
 	char *ca_file;	/* NULL: the system's store alone */
 	enum tls_version tls_min;
@@ -62,6 +80,8 @@ struct endpoint {
 	int64_t stage_timeout_us;
 };
 
+/* Back to none. */
+void proxy_done(struct proxy *proxy);
 /* One owner; port, security and strings unset, timeouts and tls_min as contract 3 has them. NULL
  * where the allocator said no. */
 struct endpoint *endpoint_new(enum side side);

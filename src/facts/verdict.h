@@ -70,6 +70,14 @@ enum login {
 	LOGIN_COUNT
 };
 
+/* What of ours there was not enough of, where the cause is local_limit. */
+enum lack {
+	LACK_NONE,
+	LACK_DESCRIPTORS,
+	LACK_ADDRESS, /* the source address is not on this host, or has no port left (H3-20) */
+	LACK_COUNT
+};
+
 /* What was sent to be suggested in the place of a setting: {"security": "starttls"}. */
 struct suggestion {
 	char *setting;
@@ -82,6 +90,7 @@ struct verdict {
 	enum stage stage;
 	enum cause cause;
 	bool is_transient;
+	enum lack lack;
 	enum login login;
 	struct fingerprint fingerprint; /* of the secret; meaningful from LOGIN_HELD on */
 	bool has_fingerprint;

@@ -60,7 +60,10 @@ struct connecting {
 	struct connect_calls calls;
 	void *owner;
 	uint16_t port;
+	bool has_source;
+	struct address source;
 	struct half halves[2]; /* IPv6 first */
+	size_t preferred;      /* of halves: which is tried first */
 	struct attempt attempts[CONNECT_MOST_ADDRESSES];
 	size_t attempt_count;
 	struct event step; /* the next attempt, or the end that was seen inside connect_start() */
@@ -174,6 +177,7 @@ judge_names(const struct connecting *connecting, struct connect_result *result)
 		buf_put_string(&text, "the name's address is none that a host can have");
 	} else if (worst && !worst->query && worst->outcome == RESOLVE_LOCAL_LIMIT) {
 		result->cause = CAUSE_LOCAL_LIMIT;
+		result->lack = LACK_DESCRIPTORS;
 		buf_put_string(&text, "no memory or descriptor for the query");
 	} else if (worst) {
 		result->cause = CAUSE_DNS_FAILED;
@@ -210,6 +214,14 @@ judge_attempts(const struct connecting *connecting, struct connect_result *resul
 		result->has_address = true;
 	}
 	result->cause = causes[worst];
+	result->lack = worst == FAULT_NO_LOCAL_ADDRESS ? LACK_ADDRESS
+		       : worst == FAULT_LOCAL_LIMIT    ? LACK_DESCRIPTORS
+						       : LACK_NONE;
+	if (connecting->has_source && result->lack == LACK_ADDRESS) {
+		buf_put_string(&text, "from ");
+		address_put(&text, &connecting->source);
+		buf_put_string(&text, " to ");
+	}
 	put_attempts(&text, connecting);
 	keep_detail(result, &text);
 }
@@ -340,6 +352,32 @@ open_socket(enum family family)
 	return fd;
 }
 
+/* The port is chosen by connect() alone, so that one serves for as many servers as there are. */
+static int
+bind_source(int fd, const struct address *source)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, &source->is.any, address_len(source));
+}
+
+/* connect(2), from the source address where there is one. */
+static int
+connect_from(const struct attempt *attempt)
+{
+	const struct connecting *connecting = attempt->connecting;
+	int done;
+
+	if (connecting->has_source && bind_source(attempt->fd, &connecting->source) != 0)
+		return -1;
+	do {
+		done = connect(
+			attempt->fd, &attempt->address.is.any, address_len(&attempt->address));
+	} while (done != 0 && errno == EINTR);
+	return done;
+}
+
 /* Begins one attempt; false where it failed at once. */
 static bool
 attempt_start(struct attempt *attempt)
@@ -353,12 +391,9 @@ attempt_start(struct attempt *attempt)
 		attempt->fault = fault_of_errno(attempt->error);
 		return false;
 	}
-	do {
-		done = connect(
-			attempt->fd, &attempt->address.is.any, address_len(&attempt->address));
-	} while (done != 0 && errno == EINTR);
 	event_assign(
 		&attempt->event, connecting->base, attempt->fd, EV_WRITE, on_connected, attempt);
+	done = connect_from(attempt);
 	if (done == 0 || errno == EINPROGRESS) {
 		/* A socket that stands already is writable, too: told on a later turn. */
 		if (event_add(&attempt->event, NULL) == 0)
@@ -371,12 +406,12 @@ attempt_start(struct attempt *attempt)
 	return false;
 }
 
-/* The next address: families in turn, IPv6 first (RFC 8305 4); none where a place is kept for a
- * family to come. */
+/* The next address: families in turn, the preferred one first (RFC 8305 4); none where a place is
+ * kept for a family to come. */
 static bool
 take_address(struct connecting *connecting, struct address *out)
 {
-	size_t first = connecting->attempt_count % 2;
+	size_t first = (connecting->attempt_count + connecting->preferred) % 2;
 
 	if (connecting->attempt_count == CONNECT_MOST_ADDRESSES)
 		return false;
@@ -455,10 +490,11 @@ keep_addresses(struct half *half, const struct resolve_answer *answer)
 static void
 on_answered(void *owner, const struct resolve_answer *answer)
 {
-	static const struct timeval delay = { 0, CONNECT_RESOLUTION_US };
+	static const struct timeval delays[] = { { 0, CONNECT_RESOLUTION_US },
+		{ CONNECT_IPV4_FIRST_US / US_PER_S, 0 } };
 	struct connecting *connecting = owner;
 	struct half *half = half_of(connecting, answer->family);
-	const struct half *six = half_of(connecting, FAMILY_IPV6);
+	const struct half *preferred = &connecting->halves[connecting->preferred];
 
 	half->query = NULL;
 	half->outcome = answer->outcome;
@@ -468,10 +504,10 @@ on_answered(void *owner, const struct resolve_answer *answer)
 		connecting->is_resolved = true;
 		connecting->calls.resolved(connecting->owner);
 	}
-	if (half != six && half->count > 0 && six->query) {
+	if (half != preferred && half->count > 0 && preferred->query) {
 		connecting->is_delayed =
 			true; /* A before AAAA: wait for it, but not for long (H3-02) */
-		event_add(&connecting->step, &delay);
+		event_add(&connecting->step, &delays[connecting->preferred]);
 		return;
 	}
 	connecting->is_delayed = false;
@@ -490,8 +526,8 @@ ask_half(struct connecting *connecting, struct resolver *resolver, const char *h
 }
 
 enum err
-connect_start(struct event_base *base, struct resolver *resolver, const char *host, uint16_t port,
-	enum family family, const struct connect_calls *calls, void *owner, struct connecting **out)
+connect_start(struct event_base *base, struct resolver *resolver, const struct connect_to *to,
+	const struct connect_calls *calls, void *owner, struct connecting **out)
 {
 	struct connecting *connecting = calloc(1, sizeof(*connecting));
 	enum err err = ERR_OK;
@@ -501,16 +537,20 @@ connect_start(struct event_base *base, struct resolver *resolver, const char *ho
 	connecting->base = base;
 	connecting->calls = *calls;
 	connecting->owner = owner;
-	connecting->port = port;
+	connecting->port = to->port;
+	connecting->preferred = to->is_ipv4_first ? 1 : 0;
+	connecting->has_source = to->source != NULL;
+	if (to->source)
+		connecting->source = *to->source;
 	connecting->halves[0].family = FAMILY_IPV6;
 	connecting->halves[1].family = FAMILY_IPV4;
 	for (size_t i = 0; i < CONNECT_MOST_ADDRESSES; i++)
 		connecting->attempts[i].fd = -1;
 	evtimer_assign(&connecting->step, base, on_step, connecting);
-	if (family != FAMILY_IPV4)
-		err = ask_half(connecting, resolver, host, FAMILY_IPV6);
-	if (err == ERR_OK && family != FAMILY_IPV6)
-		err = ask_half(connecting, resolver, host, FAMILY_IPV4);
+	if (to->family != FAMILY_IPV4)
+		err = ask_half(connecting, resolver, to->host, FAMILY_IPV6);
+	if (err == ERR_OK && to->family != FAMILY_IPV6)
+		err = ask_half(connecting, resolver, to->host, FAMILY_IPV4);
 	if (err != ERR_OK) {
 		connecting_free(connecting);
 		return err;

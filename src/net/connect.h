@@ -8,6 +8,7 @@
 #define NET_CONNECT_H
 
 #include "facts/cause.h"
+#include "facts/verdict.h"
 #include "net/resolve.h"
 
 #define CONNECT_MOST_ADDRESSES 10	  /* H3-05 */
@@ -15,8 +16,20 @@
 #define CONNECT_RESOLUTION_US                                                                      \
 	(50 * US_PER_MS) /* RFC 8305 3: how long an A answer waits for AAAA                        \
 			  */
+/* H3-15: how long AAAA waits for A where IPv6 is known to stall. */
+#define CONNECT_IPV4_FIRST_US US_PER_S
 
 struct connecting;
+
+/* Where to. Borrowed for the call. */
+struct connect_to {
+	const char *host;
+	uint16_t port;
+	enum family family; /* which addresses to use */
+	const struct address
+		*source;    /* to connect from, of that family; NULL: the system's choice */
+	bool is_ipv4_first; /* H3-15: IPv6 connected last time, and then nothing came */
+};
 
 /* cause ok: fd is connected and the callee's, address is what it is connected to. Else stage and
  * cause say why, detail in words; address is the one tried last where has_address. Borrowed for the
@@ -24,6 +37,7 @@ struct connecting;
 struct connect_result {
 	enum cause cause;
 	enum stage stage; /* dns or connect: where it ended */
+	enum lack lack;	  /* with local_limit */
 	int fd;
 	bool has_address;
 	struct address address;
@@ -37,9 +51,9 @@ struct connect_calls {
 		void *owner, const struct connect_result *result); /* the connecting is gone */
 };
 
-/* family: which addresses to use. calls are copied, never called from inside. ERR_MEMORY */
-CHECKED enum err connect_start(struct event_base *base, struct resolver *resolver, const char *host,
-	uint16_t port, enum family family, const struct connect_calls *calls, void *owner,
+/* calls are copied, never called from inside. ERR_MEMORY */
+CHECKED enum err connect_start(struct event_base *base, struct resolver *resolver,
+	const struct connect_to *to, const struct connect_calls *calls, void *owner,
 	struct connecting **out);
 /* Out of time: all is closed and freed, result says why it did not come to a connection. No call
  * comes. */

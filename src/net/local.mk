@@ -4,6 +4,8 @@ src_net_libnet_a_SOURCES = \
 	src/net/hosts.c src/net/hosts.h \
 	src/net/resolve.c src/net/resolve.h \
 	src/net/connect.c src/net/connect.h \
+	src/net/proxy.c src/net/proxy.h \
+	src/net/tunnel.c src/net/tunnel.h \
 	src/net/trust.c src/net/trust.h \
 	src/net/tls_certificate.c src/net/tls_certificate.h \
 	src/net/tls_failure.c \

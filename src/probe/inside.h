@@ -17,11 +17,14 @@
 #include "net/child.h"
 #include "net/connect.h"
 #include "net/stream.h"
+#include "net/tunnel.h"
+#include "probe/stalls.h"
 #include "secret/source.h"
 
 enum probe_state {
 	PROBE_NEW,
 	PROBE_CONNECTING, /* stages dns and connect */
+	PROBE_TUNNEL,	  /* connected to the proxy: stage connect */
 	PROBE_TLS,	  /* the handshake */
 	PROBE_TALKING,	  /* the dialogue wants bytes */
 	PROBE_SECRET,	  /* its source was asked */
@@ -42,6 +45,7 @@ struct probe {
 	enum probe_state state;
 
 	struct connecting *connecting;
+	struct tunnel *tunnel;
 	struct stream *stream;
 	struct dialogue *dialogue;
 	struct secret_ask *ask;
@@ -76,6 +80,7 @@ struct probes {
 	struct fingerprint_key fingerprint_key;
 	struct resolver *resolver;
 	struct tls_library *tls;
+	struct stalls stalls;
 	struct children *children;
 	struct secret_sources *secrets;
 	struct slot *slots;

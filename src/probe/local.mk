@@ -4,4 +4,5 @@ src_probe_libprobe_a_SOURCES = \
 	src/probe/inside.h \
 	src/probe/probe.c src/probe/probe.h \
 	src/probe/probe_end.c \
-	src/probe/probes.c
+	src/probe/probes.c \
+	src/probe/stalls.c src/probe/stalls.h

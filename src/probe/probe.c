@@ -1,6 +1,6 @@
 /*
- * probe.c: one probe in the order of its life: name -> connection -> (TLS) -> dialogue <-> secret,
- * leave -> end (probe_end.c). Layer: probe.
+ * probe.c: one probe in the order of its life: name -> connection -> (proxy) -> (TLS) -> dialogue
+ * <-> secret, leave -> end (probe_end.c). Layer: probe.
  *
  * Each state waits for exactly one thing, and one timer (the stage's or the probe's end, whichever
  * is nearer) bounds it. Not here: when to probe (watch/).
@@ -27,6 +27,7 @@
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
 	[PROBE_CONNECTING] = "connecting",
+	[PROBE_TUNNEL] = "tunnel",
 	[PROBE_TLS] = "tls",
 	[PROBE_TALKING] = "talking",
 	[PROBE_SECRET] = "secret",
@@ -360,14 +361,31 @@ on_resolved(void *owner)
 	enter_stage(owner, STAGE_CONNECT);
 }
 
+/* H3-23: what the proxy does says nothing of the server. */
 static void
-end_unconnected(struct probe *probe, const struct connect_result *result)
+end_proxy_failed(struct probe *probe, const char *why)
 {
-	probe_end_cause(probe, result->stage, result->cause, "%s", result->detail);
+	const struct proxy *proxy = &probe->endpoint->proxy;
+
+	probe_end_cause(probe, STAGE_CONNECT, CAUSE_PROXY_FAILED, "proxy %s:%u: %s", proxy->host,
+		(unsigned)proxy->port, why);
 }
 
 static void
-on_connect_ended(void *owner, const struct connect_result *result)
+end_unconnected(struct probe *probe, const struct connect_result *result)
+{
+	probe->verdict->lack = result->lack;
+	if (probe->endpoint->proxy.kind != PROXY_NONE && result->lack == LACK_NONE)
+		end_proxy_failed(probe, result->detail[0] != '\0'
+						? result->detail
+						: cause_row(result->cause)->means);
+	else
+		probe_end_cause(probe, result->stage, result->cause, "%s", result->detail);
+}
+
+/* fd is connected to the server, by whatever way. */
+static void
+start_stream(struct probe *probe, int fd)
 {
 	static const struct stream_calls calls = {
 		.received = on_received,
@@ -376,6 +394,62 @@ on_connect_ended(void *owner, const struct connect_result *result)
 		.lost = on_lost,
 		.gone = on_gone,
 	};
+
+	if (stream_new(probe->probes->base, fd, &calls, probe, &probe->stream) != ERR_OK) {
+		probe->stream = NULL;
+		close(fd);
+		end_no_memory(probe);
+		return;
+	}
+	start_dialogue(probe);
+}
+
+/* ---- by a proxy */
+
+static void
+on_tunnel_opened(void *owner, int fd)
+{
+	struct probe *probe = owner;
+
+	probe->tunnel = NULL;
+	start_stream(probe, fd);
+}
+
+static void
+on_tunnel_failed(void *owner, const char *why)
+{
+	struct probe *probe = owner;
+
+	probe->tunnel = NULL;
+	end_proxy_failed(probe, why);
+}
+
+static void
+start_tunnel(struct probe *probe, int fd)
+{
+	static const struct tunnel_calls calls = { on_tunnel_opened, on_tunnel_failed };
+	const struct endpoint *endpoint = probe->endpoint;
+	enum err err = tunnel_start(probe->probes->base, fd, &endpoint->proxy, endpoint->host,
+		endpoint->port, &calls, probe, &probe->tunnel);
+
+	if (err == ERR_OK) {
+		probe_enter(probe, PROBE_TUNNEL);
+		return;
+	}
+	probe->tunnel = NULL;
+	close(fd);
+	if (err == ERR_LIMIT)
+		end_proxy_failed(
+			probe, "the host, the user name or the password is too long for it");
+	else
+		end_no_memory(probe);
+}
+
+/* ---- from the name on */
+
+static void
+on_connect_ended(void *owner, const struct connect_result *result)
+{
 	struct probe *probe = owner;
 
 	probe->connecting = NULL;
@@ -383,16 +457,22 @@ on_connect_ended(void *owner, const struct connect_result *result)
 		end_unconnected(probe, result);
 		return;
 	}
+	if (probe->endpoint->proxy.kind != PROXY_NONE) {
+		start_tunnel(probe, result->fd); /* the server's address is not known here */
+		return;
+	}
 	keep_address(probe, &result->address);
 	if (result->note[0] != '\0')
 		verdict_note(probe->verdict, "%s", result->note);
-	if (stream_new(probe->probes->base, result->fd, &calls, probe, &probe->stream) != ERR_OK) {
-		probe->stream = NULL;
-		close(result->fd);
-		end_no_memory(probe);
-		return;
-	}
-	start_dialogue(probe);
+	start_stream(probe, result->fd);
+}
+
+/* H3-15: is this a server with a choice of families? */
+static bool
+has_two_families(const struct endpoint *endpoint)
+{
+	return endpoint->family == FAMILY_ANY && endpoint->proxy.kind == PROXY_NONE &&
+	       !endpoint->is_address;
 }
 
 void
@@ -401,11 +481,24 @@ probe_start(struct probe *probe)
 	static const struct connect_calls calls = { .resolved = on_resolved,
 		.ended = on_connect_ended };
 	const struct endpoint *endpoint = probe->endpoint;
+	const struct proxy *proxy = &endpoint->proxy;
+	struct address source;
+	struct connect_to to = {
+		.host = proxy->kind == PROXY_NONE ? endpoint->host : proxy->host,
+		.port = proxy->kind == PROXY_NONE ? endpoint->port : proxy->port,
+		.family = endpoint->family,
+		.is_ipv4_first = has_two_families(endpoint) &&
+				 stalls_has(&probe->probes->stalls, endpoint->host, probe->began),
+	};
 
 	probe_enter(probe, PROBE_CONNECTING);
 	enter_stage(probe, STAGE_DNS);
-	if (connect_start(probe->probes->base, probe->probes->resolver, endpoint->host,
-		    endpoint->port, endpoint->family, &calls, probe,
+	if (endpoint->source_address &&
+		address_parse(endpoint->source_address, &source) == ERR_OK) /* config saw to it */
+		to.source = &source;
+	if (to.is_ipv4_first)
+		verdict_note(probe->verdict, "IPv4 was tried first: TLS stalled over IPv6 lately");
+	if (connect_start(probe->probes->base, probe->probes->resolver, &to, &calls, probe,
 		    &probe->connecting) != ERR_OK) {
 		probe->connecting = NULL;
 		probe_end_cause(probe, STAGE_DNS, CAUSE_LOCAL_LIMIT, "out of memory");
@@ -419,6 +512,18 @@ timeout_words(const struct probe *probe)
 {
 	return mono_is_before(probe->ends, probe->stage_ends) ? "the probe's time is over"
 							      : "the stage's time is over";
+}
+
+/* Over IPv6, with IPv4 to be had: a way that drops large packets looks so (H3-15). */
+static const char *
+note_stall(struct probe *probe)
+{
+	if (probe->verdict->family != FAMILY_IPV6)
+		return "";
+	if (!has_two_families(probe->endpoint))
+		return " (over IPv6)";
+	stalls_note(&probe->probes->stalls, probe->endpoint->host, mono_now());
+	return " (over IPv6; the next probe tries IPv4 first)";
 }
 
 static void
@@ -436,7 +541,7 @@ on_timeout_tls(struct probe *probe)
 			timeout_words(probe),
 			heard.len == 0 ? "no answer to our TLS hello"
 				       : "the TLS handshake did not come to its end",
-			probe->verdict->family == FAMILY_IPV6 ? " (over IPv6)" : "");
+			note_stall(probe));
 	}
 	buf_done(&text);
 }
@@ -453,6 +558,9 @@ on_timeout(struct probe *probe)
 		probe->connecting = NULL;
 		connect_give_up(connecting, &result);
 		end_unconnected(probe, &result);
+		break;
+	case PROBE_TUNNEL:
+		end_proxy_failed(probe, "no whole answer");
 		break;
 	case PROBE_TLS:
 		on_timeout_tls(probe);

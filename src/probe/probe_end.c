@@ -44,6 +44,8 @@ probe_close(struct probe *probe)
 		connect_cancel(probe->connecting);
 		probe->connecting = NULL;
 	}
+	tunnel_cancel(probe->tunnel);
+	probe->tunnel = NULL;
 	cancel_ask(probe);
 	stream_free(probe->stream);
 	probe->stream = NULL;

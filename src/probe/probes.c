@@ -126,6 +126,7 @@ resources_done(struct probes *probes)
 	children_free(probes->children);
 	resolver_free(probes->resolver);
 	tls_library_free(probes->tls);
+	stalls_done(&probes->stalls);
 	free(probes->helo_name);
 	free(probes->slots);
 	free(probes);

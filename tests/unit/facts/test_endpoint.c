@@ -88,6 +88,12 @@ CHANGE(no_arguments, replace_arguments(e, NULL))
 CHANGE(mechanism, e->mechanism = MECHANISM_PLAIN)
 CHANGE(insecure_auth, e->insecure_auth = true)
 CHANGE(family, e->family = FAMILY_IPV6)
+CHANGE(source_address, replace(&e->source_address, "192.0.2.1"))
+CHANGE(proxy_kind, e->proxy.kind = PROXY_SOCKS5)
+CHANGE(proxy_host, replace(&e->proxy.host, "proxy.example.com"))
+CHANGE(proxy_port, e->proxy.port = 1080)
+CHANGE(proxy_user, replace(&e->proxy.user, "ann"))
+CHANGE(proxy_password, assert_ok(secret_new(BYTES("open sesame"), &e->proxy.password)))
 CHANGE(tls_name, replace(&e->tls_name, "mail.example.com"))
 CHANGE(ca_file, replace(&e->ca_file, NULL))
 CHANGE(tls_min, e->tls_min = TLS_1_0)
@@ -132,6 +138,12 @@ test_endpoint_equal_sees_every_setting(void **state)
 		ROW(mechanism, false),
 		ROW(insecure_auth, false),
 		ROW(family, false),
+		ROW(source_address, false),
+		ROW(proxy_kind, false),
+		ROW(proxy_host, false),
+		ROW(proxy_port, false),
+		ROW(proxy_user, false),
+		ROW(proxy_password, false),
 		ROW(tls_name, false),
 		ROW(ca_file, false),
 		ROW(tls_min, false),

@@ -89,15 +89,15 @@ world_end(struct world *world)
 
 /* Connects, for at most so long; then gives up. */
 static void
-run(struct world *world, const char *host, uint16_t port, enum family family, int64_t most_us)
+run_to(struct world *world, const struct connect_to *to, int64_t most_us)
 {
 	static const struct connect_calls calls = { on_resolved, on_ended };
 	struct timeval most = { most_us / US_PER_S, most_us % US_PER_S };
 
 	world->is_ended = false;
 	world->resolved = 0;
-	assert_ok(connect_start(world->base, world->resolver, host, port, family, &calls, world,
-		&world->connecting));
+	assert_ok(
+		connect_start(world->base, world->resolver, to, &calls, world, &world->connecting));
 	assert_false(world->is_ended); /* never from inside */
 	event_base_loopexit(world->base, &most);
 	event_base_dispatch(world->base);
@@ -105,6 +105,14 @@ run(struct world *world, const char *host, uint16_t port, enum family family, in
 		connect_give_up(world->connecting, &world->result);
 	if (world->result.fd != -1)
 		close(world->result.fd);
+}
+
+static void
+run(struct world *world, const char *host, uint16_t port, enum family family, int64_t most_us)
+{
+	struct connect_to to = { .host = host, .port = port, .family = family };
+
+	run_to(world, &to, most_us);
 }
 
 static int
@@ -392,9 +400,11 @@ test_cancel_leaves_nothing_open_H10_08(void **state)
 	run(&world, "none.test", port, FAMILY_ANY, US_PER_S);
 	before = open_descriptors();
 	for (int i = 0; i < 200; i++) {
+		struct connect_to to = { .host = hosts[i % COUNT_OF(hosts)], .port = port };
+
 		world.is_ended = false;
-		assert_ok(connect_start(world.base, world.resolver, hosts[i % COUNT_OF(hosts)],
-			port, FAMILY_ANY, &calls, &world, &world.connecting));
+		assert_ok(connect_start(
+			world.base, world.resolver, &to, &calls, &world, &world.connecting));
 		for (int turn = 0; turn < i % 7 && !world.is_ended; turn++)
 			event_base_loop(world.base, EVLOOP_NONBLOCK);
 		if (!world.is_ended)
