@@ -108,7 +108,8 @@ is_open_name(struct bytes name)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
 		if (bytes_equal(name, bytes_of(setting_rows[i].name)))
-			return setting_rows[i].kind != KIND_SECRET;
+			return setting_rows[i].kind != KIND_SECRET &&
+			       setting_rows[i].kind != KIND_PROXY;
 	}
 	return false;
 }

@@ -7,7 +7,9 @@
 #include "config/host.h"
 #include "config/load.h"
 #include "config/pin.h"
+#include "config/proxy_url.h"
 #include "facts/mailbox.h"
+#include "net/address.h"
 
 /* A mailbox that is being made. */
 struct entry {
@@ -360,6 +362,56 @@ find_tls(struct load *load, const struct scopes *scopes, struct endpoint *endpoi
 	buf_done(&host);
 }
 
+/* The text of a setting that "none" turns off; NULL: not set, or off. */
+static const struct slot *
+find_unless_none(const struct scopes *scopes, enum setting setting)
+{
+	const struct slot *slot = scopes_find(scopes, setting);
+
+	return slot && bytes_equal(bytes_of(slot->text), BYTES("none")) ? NULL : slot;
+}
+
+static void
+judge_source(struct entry *entry, const struct slot *slot, const char *path,
+	const struct endpoint *endpoint, enum family family)
+{
+	const char *host = endpoint->proxy.host ? endpoint->proxy.host : endpoint->host;
+	struct address address;
+
+	if (endpoint->family != FAMILY_ANY && endpoint->family != family)
+		load_fault(entry->load, slot->at, path,
+			"%s: source_address %s is an %s address, and family is %s; write one of "
+			"that family, or \"none\"",
+			path, slot->text, family == FAMILY_IPV6 ? "IPv6" : "IPv4",
+			family_name(endpoint->family));
+	else if (host && address_parse(host, &address) == ERR_OK &&
+		 address_family(&address) != family)
+		load_fault(entry->load, slot->at, path,
+			"%s: %s cannot be connected to from source_address %s; write one of its "
+			"family, or \"none\"",
+			path, host, slot->text);
+}
+
+/* By what way it is connected to. An address of ours settles the family. */
+static void
+find_way(struct entry *entry, const struct scopes *scopes, const char *path,
+	struct endpoint *endpoint)
+{
+	const struct slot *source = find_unless_none(scopes, SETTING_SOURCE_ADDRESS);
+	const struct slot *proxy = find_unless_none(scopes, SETTING_PROXY);
+	struct address address;
+	struct fault why;
+
+	endpoint->family = (enum family)scopes_number(scopes, SETTING_FAMILY);
+	if (proxy && proxy_url_parse(bytes_of(proxy->text), &endpoint->proxy, &why) != ERR_OK)
+		entry->load->is_out_of_memory = true; /* its form was judged */
+	if (!source || address_parse(source->text, &address) != ERR_OK)
+		return;
+	judge_source(entry, source, path, endpoint, address_family(&address));
+	endpoint->family = address_family(&address);
+	endpoint->source_address = load_copy(entry->load, source->text);
+}
+
 /* host, which chooses the scope of servers, is first. */
 static void
 find_host(struct entry *entry, enum side side, struct endpoint *endpoint)
@@ -425,7 +477,7 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	find_port(&entry->sides[side], endpoint);
 	endpoint->mechanism = mechanisms[scopes_number(&scopes, SETTING_AUTH)];
 	endpoint->insecure_auth = scopes_number(&scopes, SETTING_INSECURE_AUTH);
-	endpoint->family = (enum family)scopes_number(&scopes, SETTING_FAMILY);
+	find_way(entry, &scopes, entry->side_paths[side], endpoint);
 	endpoint->timeout_us = scopes_number(&scopes, SETTING_TIMEOUT);
 	endpoint->stage_timeout_us = scopes_number(&scopes, SETTING_STAGE_TIMEOUT);
 	if (side == SIDE_IMAP) {

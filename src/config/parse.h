@@ -37,6 +37,8 @@ enum kind {
 	KIND_SOCKET_PATH,
 	KIND_GROUP_NAME,
 	KIND_HOST,
+	KIND_SOURCE, /* an address of this host, or "none" */
+	KIND_PROXY,  /* a URL, or "none" */
 	KIND_HELO,
 	KIND_RESOLVERS,
 	KIND_NAME,
@@ -48,6 +50,7 @@ enum kind {
 	KIND_LABELS,
 	KIND_COUNTS,	/* "2/1h" */
 	KIND_DURATIONS, /* rising */
+	KIND_STEPS,	/* durations, or none */
 	KIND_ANY,	/* of a later issue */
 	KIND_COUNT
 };

@@ -3,6 +3,7 @@
  */
 #include <limits.h>
 #include <math.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -11,8 +12,10 @@
 #include "config/host.h"
 #include "config/load.h"
 #include "config/pin.h"
+#include "config/proxy_url.h"
 #include "config/suggest.h"
 #include "facts/mailbox.h"
+#include "net/address.h"
 
 #define USER_NAME_MOST ((size_t)512)
 #define FOLDER_MOST ((size_t)1000)
@@ -446,6 +449,49 @@ check_host(struct judged *j)
 	return is_fine;
 }
 
+static bool
+is_none(const config_setting_t *at)
+{
+	return bytes_equal(bytes_of(config_setting_get_string(at)), BYTES("none"));
+}
+
+static bool
+check_source(struct judged *j)
+{
+	static const char form[] = "an address of this host, as \"192.0.2.1\", or \"none\"";
+	struct address address;
+	struct bytes text;
+
+	if (!read_text(j, j->at, INET6_ADDRSTRLEN + IF_NAMESIZE, form, &text))
+		return false;
+	if (is_none(j->at) ||
+		(address_parse(text.at, &address) == ERR_OK && address_is_host(&address)))
+		return true;
+	FAULT(j, "\"%s\" is no address that a host can have; write %s", text.at, form);
+	return false;
+}
+
+/* It may hold a password, so nothing of it is told. */
+static bool
+check_proxy(struct judged *j)
+{
+	struct proxy proxy = { 0 };
+	struct fault why;
+	struct bytes text;
+	enum err err;
+
+	if (!read_text(
+		    j, j->at, 2048, "a proxy's URL, as \"socks5://proxy.example.com:1080\"", &text))
+		return false;
+	err = is_none(j->at) ? ERR_OK : proxy_url_parse(text, &proxy, &why);
+	if (err == ERR_MEMORY)
+		j->load->is_out_of_memory = true;
+	else if (err != ERR_OK)
+		FAULT(j, "no proxy's URL: %s", why.text);
+	proxy_done(&proxy);
+	return err == ERR_OK;
+}
+
 /* RFC 5321 4.1.1.1: a name, or an address literal in brackets. */
 static bool
 check_helo(struct judged *j)
@@ -700,6 +746,8 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_SOCKET_PATH] = check_socket_path,
 	[KIND_GROUP_NAME] = check_group_name,
 	[KIND_HOST] = check_host,
+	[KIND_SOURCE] = check_source,
+	[KIND_PROXY] = check_proxy,
 	[KIND_HELO] = check_helo,
 	[KIND_RESOLVERS] = check_resolvers,
 	[KIND_NAME] = check_name,

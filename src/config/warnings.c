@@ -8,7 +8,7 @@
 
 /* Once per file: it is the file's mode that is wrong. */
 static void
-warn_of_password(struct load *load, const struct slot *slot, const char *path)
+warn_of_readers(struct load *load, const struct slot *slot, const char *path, const char *otherwise)
 {
 	int line;
 	struct source_file *file =
@@ -17,10 +17,15 @@ warn_of_password(struct load *load, const struct slot *slot, const char *path)
 	if (file->is_open_to_others && !file->is_told) {
 		file->is_told = true;
 		load_warning(load, slot->at, path,
-			"%s: a password in a file that others can read; chmod 0640 it, or use "
-			"password_file",
-			path);
+			"%s: a password in a file that others can read; chmod 0640 it%s", path,
+			otherwise);
 	}
+}
+
+static void
+warn_of_password(struct load *load, const struct slot *slot, const char *path)
+{
+	warn_of_readers(load, slot, path, ", or use password_file");
 	if (strpbrk(slot->text, "\r\n"))
 		load_warning(load, slot->at, path,
 			"%s: a line end in it; if it is not part of the password, a quote is "
@@ -128,6 +133,10 @@ warn_of_setting(struct load *load, enum setting setting, const struct slot *slot
 		break;
 	case SETTING_PASSWORD_FILE:
 		warn_of_password_file(load, slot, path);
+		break;
+	case SETTING_PROXY:
+		if (strchr(slot->text, '@'))
+			warn_of_readers(load, slot, path, "");
 		break;
 	case SETTING_CA_FILE:
 		warn_of_ca_file(load, slot, path);

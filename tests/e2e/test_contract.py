@@ -760,7 +760,7 @@ def unparsable(t):
 @test('3: a setting that a later issue builds is a fault that says so')
 def later_settings(t):
     status, faults, _, out = check(t, 'outage = { share = 0.5; };\ndefaults = { remind = ["1h"]; '
-                                   'proxy = "socks5://h:1"; };\n' + one_mailbox('after = "b";'))
+                                   'notify = []; };\n' + one_mailbox('after = "b";'))
     assert status == 1 and out.count('not built yet') == 4, out
 
 

@@ -4,7 +4,8 @@ check_PROGRAMS += \
 	tests/unit/config/test_pin \
 	tests/unit/config/test_plan \
 	tests/unit/config/test_scope \
-	tests/unit/config/test_settings
+	tests/unit/config/test_settings \
+	tests/unit/config/test_way
 
 tests_unit_config_test_numbers_SOURCES = tests/unit/config/test_numbers.c tests/unit/unit.h
 tests_unit_config_test_numbers_LDADD = $(UNIT_LIBS)
@@ -16,4 +17,6 @@ tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c tests/unit
 tests_unit_config_test_scope_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_settings_SOURCES = tests/unit/config/test_settings.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_settings_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_way_SOURCES = tests/unit/config/test_way.c tests/unit/config/fixture.h tests/unit/unit.h
+tests_unit_config_test_way_LDADD = $(UNIT_LIBS)
 endif

@@ -159,9 +159,9 @@ test_settings_names_that_do_not_exist_are_told(void **state)
 			"mailbox; it stands in "
 			"servers, in limits\n" },
 		{ "of a later issue",
-			"uplink = { share = 0.5; };\ndefaults = { proxy = \"x\"; remind = []; };",
+			"uplink = { share = 0.5; };\ndefaults = { notify = []; remind = []; };",
 			"main.conf:1: uplink: not built yet in this version; leave it out\n"
-			"main.conf:2: defaults.proxy: not built yet in this version; leave it out\n"
+			"main.conf:2: defaults.notify: not built yet in this version; leave it out\n"
 			"main.conf:2: defaults.remind: not built yet in this version; leave it "
 			"out\n" },
 		{ "a word of a later issue", "defaults = { auth = \"xoauth2\"; };",
