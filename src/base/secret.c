@@ -89,6 +89,8 @@ secret_fingerprint(
 }
 
 /* Shorter ones stand by chance in too many words. */
+#define GROUP_LEN ((size_t)4)
+#define GROUPS_LEAST ((size_t)3)
 #define MASK_ANYWHERE_LEAST_BYTES 4
 #define MASK_TEXT "<secret>"
 
@@ -190,6 +192,26 @@ form_match(const struct mask_form *form, struct bytes text, size_t offset, bool 
 	while (form->is_base64 && len < rest.len && rest.at[len] == '=')
 		len++;
 	return is_short && !is_whole_word(text, offset, len) ? 0 : len;
+}
+
+bool
+secret_is_grouped(const struct secret *secret)
+{
+	struct bytes rest = secret_reveal(secret);
+	size_t groups = 0;
+
+	for (; rest.len > 0; groups++) {
+		size_t len = 0;
+
+		while (len < rest.len &&
+			(byte_is_letter(rest.at[len]) || byte_is_digit(rest.at[len])))
+			len++;
+		if (len != GROUP_LEN || (len < rest.len && rest.at[len] != ' ') ||
+			len + 1 == rest.len)
+			return false;
+		rest = bytes_from(rest, len + 1);
+	}
+	return groups >= GROUPS_LEAST;
 }
 
 /* Puts text into out, "<secret>" for each form of it; where forms overlap, once for all. */

@@ -24,6 +24,9 @@ struct secret *secret_hold(struct secret *secret);
 void secret_free(struct secret *secret);
 struct bytes secret_reveal(const struct secret *secret);
 bool secret_equal(const struct secret *a, const struct secret *b);
+/* Three groups or more of four letters or digits each, one blank between: how providers show app
+ * passwords, which have no blanks. */
+bool secret_is_grouped(const struct secret *secret);
 /* Overwrites every occurrence of the secret in text, its base64 and its IMAP-quoted form with
  * "<secret>". Of secrets shorter than 4 bytes only whole words are masked. H2-44 */
 void secret_mask(const struct secret *secret, struct buf *text);

@@ -54,10 +54,9 @@ const struct scope *load_server_scope(const struct load *load, const char *host)
 /* Sorts and finds doubles, once all files are read. */
 void load_servers_end(struct load *load);
 void load_mailboxes_end(struct load *load);
+/* plan.c: warns of servers that limits keep from being probed as often as is set. ERR_MEMORY */
+CHECKED enum err plan_review(const struct settings *settings, struct complaints *complaints);
 /* warnings.c: what is sound by itself and may be a mistake. */
-void warn_of_setting(
-	struct load *load, enum setting setting, const struct slot *slot, const char *path);
-void warn_of_endpoint(struct load *load, const struct endpoint *endpoint,
-	const config_setting_t *at, const struct scopes *scopes, const char *path);
+void warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path);
 
 #endif

@@ -2,7 +2,7 @@ noinst_LIBRARIES += src/config/libconfig_room.a
 src_config_libconfig_room_a_SOURCES = \
 	src/config/complaint.c src/config/complaint.h \
 	src/config/files.c src/config/files.h \
-	src/config/for_watch.c \
+	src/config/for_review.c src/config/for_watch.c \
 	src/config/host.c src/config/host.h \
 	src/config/load.h \
 	src/config/mailboxes.c \

@@ -20,6 +20,8 @@ struct entry {
 	struct scope sides[SIDE_COUNT];
 	const config_setting_t *groups[SIDE_COUNT]; /* NULL: no such side */
 	char side_paths[SIDE_COUNT][136];
+	uint64_t secret_hashes[SIDE_COUNT];
+	struct mailbox_settings *out;
 };
 
 static const enum setting secret_settings[] = {
@@ -228,6 +230,18 @@ copy_arguments(struct load *load, const config_setting_t *at)
 	return argv;
 }
 
+/* For the review, of the side that gives it. */
+static void
+note_secret(struct entry *entry, enum side side, const struct slot *slots)
+{
+	const struct slot *slot = slots[SETTING_PASSWORD].at ? &slots[SETTING_PASSWORD]
+							     : &slots[SETTING_PASSWORD_FILE];
+
+	entry->secret_hashes[side] = slot->secret_hash;
+	entry->out->is_secret_grouped[side] = slot->is_secret_grouped;
+	entry->out->is_secret_open[side] = slot->is_secret_open;
+}
+
 /* Of the scope of the side that gives it. */
 static void
 take_secret(struct load *load, const struct scope *scope, struct secret_source *out)
@@ -258,6 +272,7 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 	const char *names[2];
 	const char *path = entry->side_paths[side];
 	size_t own = count_secrets(entry->groups[side], names);
+	enum side from = SIDE_COUNT;
 
 	if (own > 1)
 		load_fault(entry->load, entry->groups[side], path,
@@ -265,9 +280,9 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 	if (endpoint->mechanism == MECHANISM_NONE)
 		return;
 	if (own > 0)
-		take_secret(entry->load, &entry->sides[side], &endpoint->secret);
+		from = side;
 	else if (count_secrets(entry->groups[other], names) > 0)
-		take_secret(entry->load, &entry->sides[other], &endpoint->secret);
+		from = other;
 	else if (entry->groups[side] && is_given(entry->groups[side], SETTING_OAUTH))
 		return; /* told as not built */
 	else
@@ -276,6 +291,11 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 			"password_command, "
 			"password_credential), here or on the other side, or auth = \"none\"",
 			path);
+	if (from == SIDE_COUNT)
+		return;
+	take_secret(entry->load, &entry->sides[from], &endpoint->secret);
+	if (from == side)
+		note_secret(entry, side, entry->sides[from].slots);
 }
 
 static void
@@ -493,7 +513,6 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	find_rules(entry, side, &scopes, &out->rules[side]);
 	if (endpoint->host)
 		find_account(load, endpoint, out);
-	warn_of_endpoint(load, endpoint, entry->groups[side], &scopes, entry->side_paths[side]);
 }
 
 /* ---- mailboxes */
@@ -536,6 +555,57 @@ parse_sides(struct entry *entry)
 }
 
 static void
+make_endpoints(struct entry *entry)
+{
+	const uint64_t *hashes = entry->secret_hashes;
+
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		if (entry->groups[side])
+			make_endpoint(entry, (enum side)side, entry->out);
+	}
+	entry->out->are_secrets_other =
+		hashes[SIDE_SMTP] && hashes[SIDE_IMAP] && hashes[SIDE_SMTP] != hashes[SIDE_IMAP];
+}
+
+/* Where "imap.port" stands, else its side. */
+static const config_setting_t *
+item_place(const struct entry *entry, enum side side, const char *name)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		const struct slot *slot = &entry->sides[side].slots[i];
+
+		if (slot->at && strcmp(setting_rows[i].name, name) == 0)
+			return slot->at;
+	}
+	return entry->groups[side];
+}
+
+static void
+on_review_item(void *owner, const struct review_item *item)
+{
+	const struct entry *entry = owner;
+	enum side side =
+		bytes_starts(bytes_of(item->setting), BYTES("smtp.")) ? SIDE_SMTP : SIDE_IMAP;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%s", entry->path, item->setting);
+	load_warning(entry->load, item_place(entry, side, item->setting + strlen("smtp.")), path,
+		"%s: %s", path, item->message);
+}
+
+/* What is faulty is told already and may lack what the review looks at. */
+static void
+review_entry(struct entry *entry)
+{
+	struct review_mailbox mailbox;
+
+	if (entry->load->is_out_of_memory || entry->load->complaints->faults > 0)
+		return;
+	settings_for_review(entry->out, &mailbox);
+	review(&mailbox, on_review_item, entry);
+}
+
+static void
 load_mailbox(struct load *load, const config_setting_t *at, int index)
 {
 	struct entry entry = { .load = load, .at = at };
@@ -567,11 +637,10 @@ load_mailbox(struct load *load, const config_setting_t *at, int index)
 	out->is_enabled = enabled->at ? enabled->number : true;
 	out->file = load_copy(load, place.file);
 	out->line = place.line;
+	entry.out = out;
 	join_labels(&entry, &out->labels);
-	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		if (entry.groups[side])
-			make_endpoint(&entry, (enum side)side, out);
-	}
+	make_endpoints(&entry);
+	review_entry(&entry);
 }
 
 void

@@ -142,8 +142,8 @@ parse_setting(struct load *load, const config_setting_t *at, enum scope_mark whe
 	} else if (scope->slots[setting].at && row->kind != KIND_GROUP && row->kind != KIND_LIST) {
 		tell_override(load, at, &scope->slots[setting], path);
 	}
-	scope->slots[setting] = slot;
 	warn_of_setting(load, setting, &slot, path);
+	scope->slots[setting] = slot;
 }
 
 void

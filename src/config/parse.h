@@ -79,6 +79,10 @@ struct slot {
 	const config_setting_t *at; /* NULL: not set (or faulty) */
 	int64_t number;	  /* INT; BOOL; DURATION: microseconds; WORD: its index in the range */
 	const char *text; /* all kinds that are a string */
+	/* password, password_file: what the review may know of it (diagnose/review.h) */
+	uint64_t secret_hash; /* to tell one from another; 0: not known */
+	bool is_secret_grouped;
+	bool is_secret_open;
 };
 
 /* What one group says, or several files' groups of one name. */

@@ -2,9 +2,10 @@
  * plan.c: what the settings come to: logins a day, probes a minute, intervals that result, memory.
  * Layer: config.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "config/settings.h"
+#include "config/load.h"
 
 #define MOST_LISTED ((size_t)40)
 /* As watch/server.c: the window in which no more logins than the budget are made, with its slack.
@@ -23,6 +24,7 @@ struct server_plan {
 	double probes;	/* per minute, as set */
 	double logins;	/* of these */
 	double stretch; /* 1: none */
+	bool is_reviewed;
 };
 
 struct plan {
@@ -263,10 +265,23 @@ put_memory(struct buf *out, const struct plan *plan)
 			0.5);
 }
 
+/* plan->servers is the caller's (free()). ERR_MEMORY */
+static enum err
+plan_make(struct plan *plan, const struct settings *settings)
+{
+	*plan = (struct plan){ .settings = settings };
+	plan->servers = calloc(settings->mailbox_count * SIDE_COUNT + 1, sizeof(*plan->servers));
+	if (!plan->servers)
+		return ERR_MEMORY;
+	collect_hosts(plan);
+	add_load(plan);
+	return ERR_OK;
+}
+
 void
 settings_put_plan(struct buf *out, const struct settings *settings)
 {
-	struct plan plan = { .settings = settings };
+	struct plan plan;
 	size_t enabled = 0;
 
 	for (size_t i = 0; i < settings->mailbox_count; i++)
@@ -278,15 +293,67 @@ settings_put_plan(struct buf *out, const struct settings *settings)
 	buf_put_byte(out, '\n');
 	if (settings->mailbox_count == 0)
 		return;
-	plan.servers = calloc(settings->mailbox_count * SIDE_COUNT, sizeof(*plan.servers));
-	if (!plan.servers) {
+	if (plan_make(&plan, settings) != ERR_OK) {
 		out->is_failed = true;
 		return;
 	}
-	collect_hosts(&plan);
-	add_load(&plan);
 	put_servers(out, &plan);
 	put_mailboxes(out, &plan);
 	put_memory(out, &plan);
 	free(plan.servers);
+}
+
+/* ---- more probes than limits allow */
+
+struct stretched {
+	struct complaints *complaints;
+	const struct mailbox_settings *mailbox;
+};
+
+static void
+on_stretched(void *owner, const struct review_item *item)
+{
+	const struct stretched *stretched = owner;
+	const struct mailbox_settings *mailbox = stretched->mailbox;
+	const char *name = strchr(item->setting, '.');
+	char path[128];
+
+	if (strcmp(name, ".interval") != 0)
+		return; /* told when the mailbox was loaded */
+	snprintf(path, sizeof(path), "mailboxes.%s.%s", mailbox->name, item->setting);
+	complaint_note(stretched->complaints, true, (struct place){ mailbox->file, mailbox->line },
+		path, "%s: %s", path, item->message);
+}
+
+/* Told once for each server, at the first mailbox that names it. */
+enum err
+plan_review(const struct settings *settings, struct complaints *complaints)
+{
+	struct plan plan;
+
+	if (plan_make(&plan, settings) != ERR_OK)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < settings->mailbox_count; i++) {
+		struct stretched stretched = { complaints, &settings->mailboxes[i] };
+		struct review_mailbox mailbox;
+		bool is_any = false;
+
+		settings_for_review(stretched.mailbox, &mailbox);
+		for (size_t side = 0; stretched.mailbox->is_enabled && side < SIDE_COUNT; side++) {
+			const struct endpoint *endpoint = mailbox.sides[side].endpoint;
+			struct server_plan *server =
+				endpoint ? find_server(&plan, endpoint->host) : NULL;
+
+			if (!server || server->stretch <= 1 || server->is_reviewed)
+				continue;
+			server->is_reviewed = is_any = true;
+			mailbox.sides[side].stretched_us =
+				(int64_t)((double)mailbox.sides[side].interval_us *
+					  server->stretch);
+		}
+		if (is_any)
+			review(&mailbox, on_stretched, &stretched);
+	}
+	free(plan.servers);
+	return ERR_OK;
 }

@@ -263,6 +263,9 @@ settings_load(
 	take_daemon(load, settings);
 	take_limits(load, &settings->limits);
 	take_servers(load, settings);
+	if (complaints->faults == 0 && !load->is_out_of_memory &&
+		plan_review(settings, complaints) != ERR_OK)
+		load->is_out_of_memory = true;
 	settings->loaded = wall_now();
 	complaints_sort(complaints, load_main_file(load));
 	if (load->is_out_of_memory || complaints->is_incomplete)

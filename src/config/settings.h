@@ -10,6 +10,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/log.h"
+#include "diagnose/review.h"
 #include "facts/endpoint.h"
 #include "facts/event.h"
 #include "watch/watch.h"
@@ -49,6 +50,9 @@ struct mailbox_settings {
 	char *sites[SIDE_COUNT];
 	char *accounts[SIDE_COUNT]; /* account_key(), NULL: no login */
 	size_t account_lens[SIDE_COUNT];
+	bool is_secret_grouped[SIDE_COUNT]; /* as of diagnose/review.h, when they were loaded */
+	bool is_secret_open[SIDE_COUNT];
+	bool are_secrets_other;
 	char *file; /* where it stands, for faults and 409 */
 	int line;
 };
@@ -90,6 +94,10 @@ CHECKED enum err settings_load(
 void settings_free(struct settings *settings);
 /* NULL where there is none. */
 const struct mailbox_settings *settings_find(const struct settings *settings, struct bytes name);
+
+/* Fills what diagnose/review.h looks at, borrowing from mailbox; intervals are as set, not
+ * stretched. */
+void settings_for_review(const struct mailbox_settings *mailbox, struct review_mailbox *out);
 
 /*
  * What watch takes, borrowing from settings (free mailboxes with free()). before: the settings in

@@ -1,10 +1,25 @@
 /*
- * warnings.c: what may be a mistake and never stops the daemon. Layer: config.
+ * warnings.c: what may be a mistake in one setting and never stops the daemon. Layer: config.
+ * Not here: what a mailbox's settings look like together (review.c).
  */
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "config/load.h"
+
+/* What the review will ask: its form, and whether it is another's. */
+static void
+note_secret(struct slot *slot, struct bytes line)
+{
+	struct secret *secret;
+
+	if (secret_new(line, &secret) != ERR_OK)
+		return;
+	slot->secret_hash = hash_bytes(line, 0) | 1;
+	slot->is_secret_grouped = secret_is_grouped(secret);
+	secret_free(secret);
+}
 
 /* Once per file: it is the file's mode that is wrong. */
 static void
@@ -23,8 +38,9 @@ warn_of_readers(struct load *load, const struct slot *slot, const char *path, co
 }
 
 static void
-warn_of_password(struct load *load, const struct slot *slot, const char *path)
+warn_of_password(struct load *load, struct slot *slot, const char *path)
 {
+	note_secret(slot, bytes_of(slot->text));
 	warn_of_readers(load, slot, path, ", or use password_file");
 	if (strpbrk(slot->text, "\r\n"))
 		load_warning(load, slot->at, path,
@@ -40,13 +56,14 @@ warn_of_password(struct load *load, const struct slot *slot, const char *path)
 
 /* H4-15; read as secret/source.c reads it. */
 static void
-warn_of_first_line(struct load *load, const struct slot *slot, const char *path, struct bytes whole)
+warn_of_first_line(struct load *load, struct slot *slot, const char *path, struct bytes whole)
 {
 	struct bytes line = bytes_first(whole, bytes_index(whole, '\n'));
 	struct bytes rest = bytes_from(whole, line.len + 1);
 
 	if (line.len > 0 && line.len < whole.len && line.at[line.len - 1] == '\r')
 		line.len--;
+	note_secret(slot, line);
 	if (line.len == 0)
 		load_warning(load, slot->at, path,
 			"%s: the first line of %s is empty; write the secret there", path,
@@ -70,15 +87,14 @@ warn_of_first_line(struct load *load, const struct slot *slot, const char *path,
 }
 
 static void
-warn_of_password_file(struct load *load, const struct slot *slot, const char *path)
+warn_of_password_file(struct load *load, struct slot *slot, const char *path)
 {
 	struct buf whole = { 0 };
 	struct stat about;
 	enum err err;
 
-	if (stat(slot->text, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & S_IROTH))
-		load_warning(load, slot->at, path, "%s: others can read %s; chmod 0640 it", path,
-			slot->text);
+	slot->is_secret_open = stat(slot->text, &about) == 0 && S_ISREG(about.st_mode) &&
+			       (about.st_mode & S_IROTH);
 	err = file_read(slot->text, SECRET_MOST_BYTES, &whole);
 	switch (err) {
 	case ERR_OK:
@@ -125,7 +141,7 @@ warn_of_ca_file(struct load *load, const struct slot *slot, const char *path)
 }
 
 void
-warn_of_setting(struct load *load, enum setting setting, const struct slot *slot, const char *path)
+warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path)
 {
 	switch (setting) {
 	case SETTING_PASSWORD:
@@ -151,33 +167,4 @@ warn_of_setting(struct load *load, enum setting setting, const struct slot *slot
 	default:
 		break;
 	}
-}
-
-void
-warn_of_endpoint(struct load *load, const struct endpoint *endpoint, const config_setting_t *at,
-	const struct scopes *scopes, const char *path)
-{
-	const struct slot *security = &scopes->nearest[0]->slots[SETTING_SECURITY];
-
-	if (endpoint->security != SECURITY_NONE)
-		return;
-	if (security->at)
-		at = security->at;
-	if (endpoint->mechanism == MECHANISM_NONE)
-		load_warning(load, at, path,
-			"%s: security none: nothing shows that this is the right server; write "
-			"\"tls\" or \"starttls\" where it can be had",
-			path);
-	else if (endpoint->insecure_auth)
-		load_warning(load, at, path,
-			"%s: security none and insecure_auth: who is on the way reads the secret; "
-			"write \"tls\" or "
-			"\"starttls\" where it can be had",
-			path);
-	else
-		load_warning(load, at, path,
-			"%s: security none: no secret is sent, so the login is never tried; write "
-			"\"tls\" or \"starttls\", "
-			"or insecure_auth = true if the way is safe",
-			path);
 }

@@ -231,6 +231,33 @@ test_secret_masks_across_a_nul_and_keeps_failure(void **state)
 	secret_free(secret);
 }
 
+static void
+test_secret_is_told_grouped_by_its_form(void **state)
+{
+	static const struct {
+		const char *secret;
+		bool is_grouped;
+	} rows[] = {
+		{ "abcd efgh ijkl mnop", true },
+		{ "ab12 EF34 ijkl", true },
+		{ "abcdefghijklmnop", false },
+		{ "abcd-efgh-ijkl-mnop", false },
+		{ "abcd efgh", false }, /* two words */
+		{ "abcd efgh ijkl ", false },
+		{ "abcd  efgh ijkl", false },
+		{ "abcd efgh ijk", false },
+		{ "correct horse battery staple", false },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct secret *secret = secret_of(rows[i].secret);
+
+		unit_row(rows[i].secret);
+		assert_int_equal(secret_is_grouped(secret), rows[i].is_grouped);
+		secret_free(secret);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_secret_takes_any_bytes_but_nul),
 	cmocka_unit_test(test_secret_is_equal_by_its_bytes),
@@ -238,6 +265,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_secret_fingerprint_is_hmac_sha256),
 	cmocka_unit_test(test_secret_is_masked_in_what_servers_echo),
 	cmocka_unit_test(test_secret_is_masked_in_any_base64),
+	cmocka_unit_test(test_secret_is_told_grouped_by_its_form),
 	cmocka_unit_test(test_secret_masks_across_a_nul_and_keeps_failure),
 };
 

@@ -51,7 +51,10 @@ test_plan_says_what_is_stretched(void **state)
 			i ? ",\n" : "", i, i);
 	buf_put_string(&text, ");");
 	fixture_load_text(&f, text.at);
-	assert_told(&f, "");
+	assert_told(&f,
+		"main.conf:3: warning: mailboxes.m00.imap.interval: more probes of h than "
+		"limits allow: every 1m becomes every 5m5s; write a longer interval, or larger "
+		"limits for this server\n");
 	settings_put_plan(&plan, f.settings);
 	buf_put(&plan, BYTES_NONE);
 	assert_non_null(strstr(plan.at, "h: 100 endpoints, 19.7 probes a minute, 19.7 logins a "

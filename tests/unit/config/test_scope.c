@@ -147,10 +147,10 @@ test_scope_user_name_and_secret_are_the_other_sides(void **state)
 	unit_row("the other side's user name before the address");
 	fixture_load_text(&f,
 		"mailboxes = ({ name = \"a\"; address = \"a@example.com\";\n"
-		"  smtp = { host = \"s\"; }; imap = { host = \"i\"; username = \"ann\";\n"
+		"  smtp = { host = \"s\"; }; imap = { host = \"i\"; username = \"ann@b\";\n"
 		"  password_command = [\"pass\", \"show\", \"a b\"]; }; });");
 	assert_told(&f, "");
-	assert_string_equal(SMTP(&f, "a")->username, "ann");
+	assert_string_equal(SMTP(&f, "a")->username, "ann@b");
 	assert_int_equal(SMTP(&f, "a")->secret.kind, SECRET_COMMAND);
 	assert_string_equal(SMTP(&f, "a")->secret.argv[2], "a b");
 	assert_null(SMTP(&f, "a")->secret.argv[3]);
@@ -298,7 +298,7 @@ test_scope_one_account_however_it_is_written(void **state)
 			"password = \"x\"; }; });",
 			rows[i].host, rows[i].username);
 		fixture_load_text(&f, text);
-		assert_told(&f, "");
+		assert_ok(f.err);
 		mailbox = settings_find(f.settings, BYTES("a"));
 		assert_string_equal(mailbox->sites[SIDE_IMAP], rows[i].site);
 		account = (struct bytes){ mailbox->accounts[SIDE_IMAP],

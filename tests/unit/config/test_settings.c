@@ -850,12 +850,13 @@ test_settings_warnings(void **state)
 	assert_told_part(&f, "main.conf:2: warning: alerts.syslog: both journal and syslog");
 	unit_row("security none");
 	fixture_load_text(&f, IMAP_WITH("host = \"h\"; security = \"none\";"));
-	assert_told_part(
-		&f, "main.conf:1: warning: mailboxes.a.imap: security none: no secret is sent");
+	assert_told_part(&f, "main.conf:1: warning: mailboxes.a.imap.security: security none: no "
+			     "secret is sent");
 	fixture_load_text(
 		&f, IMAP_WITH("host = \"h\"; security = \"none\"; insecure_auth = true;"));
-	assert_told_part(&f, "warning: mailboxes.a.imap: security none and insecure_auth: who is "
-			     "on the way reads");
+	assert_told_part(&f,
+		"warning: mailboxes.a.imap.security: security none and insecure_auth: who is "
+		"on the way reads");
 	fixture_end(&f);
 }
 
