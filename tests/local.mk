@@ -17,6 +17,7 @@ include tests/unit/control/local.mk
 include tests/unit/ctl/local.mk
 include tests/unit/daemon/local.mk
 include tests/dialogue/local.mk
+include tests/diagnose/local.mk
 include tests/simulate/local.mk
 
 # A program that tests use and that is none.

@@ -11,7 +11,7 @@
 /* causes.md, mark W; H7-23 */
 #define MOST_WAIT_US (6 * US_PER_H)
 
-/* What a finding means where no reply has to be read; REFUSED is reply_cause()'s. */
+/* What a finding means where no reply has to be read; REFUSED is reply_meaning()'s. */
 static const enum cause finding_causes[FINDING_COUNT] = {
 	[FINDING_DONE] = CAUSE_OK,
 	[FINDING_REFUSED] = CAUSE_COUNT,
@@ -43,20 +43,28 @@ has_capability(const struct finding *finding, struct bytes name)
 	return false;
 }
 
-static enum cause
-cause_of(const struct finding *finding)
+static struct reply_meaning
+meaning_of(const struct endpoint *endpoint, const struct finding *finding)
 {
 	enum cause cause = finding_causes[finding->kind];
 
 	if (finding->kind == FINDING_REFUSED)
-		return reply_cause(finding);
+		return reply_meaning(endpoint, finding);
+	/* A reply of a wrong class may say in words what is wrong. */
+	if (finding->kind == FINDING_BROKEN && finding->reply.status == REPLY_SMTP) {
+		struct reply_meaning meaning = reply_meaning(endpoint, finding);
+
+		if (meaning.rule && meaning.rule->words)
+			return meaning;
+	}
 	/* LOGINDISABLED beside STARTTLS, in clear: not "no login here" but "TLS first". */
 	if (finding->kind == FINDING_LOGIN_NOT_OFFERED && !finding->is_under_tls &&
 		has_capability(finding, BYTES("STARTTLS")))
-		return CAUSE_TLS_REQUIRED;
-	return cause;
+		cause = CAUSE_TLS_REQUIRED;
+	return (struct reply_meaning){ cause, cause_has(cause, CAUSE_TRANSIENT), NULL };
 }
 
+/* A temporary refusal judged nothing, whatever it names (causes.md: the reply decides the mark). */
 static enum login
 login_of(const struct finding *finding, enum cause cause)
 {
@@ -67,7 +75,7 @@ login_of(const struct finding *finding, enum cause cause)
 	if (!finding->is_secret_sent)
 		return LOGIN_NOT_SENT;
 	if (finding->stage == STAGE_AUTH && finding->kind == FINDING_REFUSED &&
-		cause_has(cause, CAUSE_REFUSED))
+		cause_has(cause, CAUSE_REFUSED) && !reply_is_temporary(&finding->reply))
 		return LOGIN_REFUSED;
 	return LOGIN_UNJUDGED;
 }
@@ -151,15 +159,14 @@ move_notes(struct verdict *verdict, struct finding *finding)
 void
 diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struct verdict *verdict)
 {
-	enum cause cause = cause_of(finding);
+	const struct reply_meaning meaning = meaning_of(endpoint, finding);
+	enum cause cause = meaning.cause;
 
 	verdict->is_ok = cause == CAUSE_OK && finding->kind == FINDING_DONE;
 	verdict->stage = finding->stage;
 	verdict->cause = cause;
 	verdict->login = login_of(finding, cause);
-	verdict->is_transient =
-		cause_has(cause, CAUSE_TRANSIENT) ||
-		(finding->kind == FINDING_REFUSED && reply_is_temporary(&finding->reply));
+	verdict->is_transient = meaning.is_transient;
 	verdict->wait_us =
 		cause_has(cause, CAUSE_WAIT) ? diagnose_wait_us(bytes_of(finding->reply.text)) : 0;
 	say_detail(endpoint, finding, verdict);

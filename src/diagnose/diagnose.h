@@ -1,7 +1,6 @@
 /*
  * diagnose.h: from what happened to why: a finding becomes a verdict's cause. Layer: diagnose,
- * pure. Codes and stage decide (causes.md, "Reply rules" 1 and 4); the rules by words come to
- * rules.c.
+ * pure. What a reply means is told by rules (reply_rules.def, and those of the endpoint).
  */
 #ifndef DIAGNOSE_DIAGNOSE_H
 #define DIAGNOSE_DIAGNOSE_H

@@ -1,16 +1,21 @@
 /*
- * reply_cause.h: the table by which a server's reply becomes a cause. Layer: diagnose, pure.
+ * reply_cause.h: a server's reply -> what is wrong. Layer: diagnose, pure.
  */
 #ifndef DIAGNOSE_REPLY_CAUSE_H
 #define DIAGNOSE_REPLY_CAUSE_H
 
-#include "facts/finding.h"
+#include "diagnose/reply_rules.h"
+#include "facts/endpoint.h"
 
-/* The cause of a finding that a reply decided (FINDING_REFUSED). Never a cause with mark B at auth
- * where no byte of the secret went out; never bad_credentials for a temporary form (causes.md,
- * "Reply rules"). */
-enum cause reply_cause(const struct finding *finding);
-/* A 4yz reply, an enhanced code of class 4: the server says itself that it may go better later. */
-bool reply_is_temporary(const struct server_reply *reply);
+struct reply_meaning {
+	enum cause cause;
+	bool is_transient;
+	const struct reply_rule *rule; /* that decided; NULL: none did */
+};
+
+/* The cause of a finding that a reply decided (FINDING_REFUSED), by the rules. Never a cause that
+ * judges the secret where no byte of it went out; never bad_credentials for a temporary form
+ * (causes.md, "Reply rules"). */
+struct reply_meaning reply_meaning(const struct endpoint *endpoint, const struct finding *finding);
 
 #endif

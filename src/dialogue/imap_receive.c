@@ -91,15 +91,41 @@ put_beside(struct imap *d, struct bytes line)
 
 /* Words for people: shown as a note, unless anybody on the way may have written them (H1-12). */
 static void
-take_alert(struct imap *d, const struct imap_response *response)
+take_words(struct imap *d, struct bytes words)
 {
-	if (!bytes_equal_nocase(response->code, BYTES("ALERT")) &&
-		!bytes_equal_nocase(response->code, BYTES("WEBALERT")))
-		return;
 	if (d->base.endpoint->security != SECURITY_NONE && !d->base.is_under_tls)
 		return;
-	dialogue_note_text(&d->base, "the server says: ", response->text);
-	dialogue_keep_text(&d->base, &d->base.finding.reply.alert, response->text);
+	dialogue_note_text(&d->base, "the server says: ", words);
+	dialogue_keep_text(&d->base, &d->base.finding.reply.alert, words);
+}
+
+static void
+take_alert(struct imap *d, const struct imap_response *response)
+{
+	if (bytes_equal_nocase(response->code, BYTES("ALERT")) ||
+		bytes_equal_nocase(response->code, BYTES("WEBALERT")))
+		take_words(d, response->text);
+}
+
+/* hMailServer says why it is about to refuse in a line that is no response: "* Too many invalid
+ * logon attempts." Data have names in capitals. */
+static bool
+is_prose(const struct imap *d, const struct imap_response *response)
+{
+	if (d->base.stage != STAGE_AUTH || dialogue_is_unsent(&d->base) || response->data.len == 0)
+		return false;
+	for (size_t i = 1; i < response->name.len; i++) {
+		if (response->name.at[i] >= 'a' && response->name.at[i] <= 'z')
+			return true;
+	}
+	return false;
+}
+
+static void
+take_prose(struct imap *d, struct bytes line)
+{
+	put_beside(d, line);
+	take_words(d, bytes_trim(bytes_from(line, 1)));
 }
 
 static void
@@ -159,6 +185,8 @@ on_response(struct imap *d, const struct imap_response *response)
 	case IMAP_UNTAGGED_DATA:
 		if (bytes_equal_nocase(response->name, BYTES("CAPABILITY")))
 			imap_read_capabilities(d, response->data);
+		else if (is_prose(d, response))
+			take_prose(d, response->line);
 		break;
 	case IMAP_TAGGED:
 		on_tagged(d, response);

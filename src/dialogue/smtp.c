@@ -592,13 +592,21 @@ smtp_begin(struct dialogue *dialogue)
 	enter(smtp_of(dialogue), SMTP_GREETING);
 }
 
+/* A refusal of several lines that were not all said is one all the same ("550-Blocked", gone). */
 static void
 smtp_lost(struct dialogue *dialogue)
 {
 	struct smtp *d = smtp_of(dialogue);
 	struct bytes piece = line_piece(&d->reader.line);
+	struct smtp_reply reply;
 	const char *other = NULL;
 
+	if (smtp_reply_cut_off(&d->reader, &reply) && reply.code >= 400) {
+		keep_reply(d, &reply);
+		dialogue_end(
+			&d->base, FINDING_REFUSED, dialogue_reply_stage(&d->base), GOODBYE_NONE);
+		return;
+	}
 	keep_unfinished(d);
 	if (d->state == SMTP_GREETING && piece.len > 0)
 		other = dialogue_other_protocol(SIDE_SMTP, piece);

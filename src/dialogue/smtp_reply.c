@@ -132,6 +132,15 @@ add_line(struct smtp_reader *reader, struct bytes line)
 	return is_last ? ERR_OK : ERR_MORE;
 }
 
+static void
+give_reply(const struct smtp_reader *reader, struct smtp_reply *out)
+{
+	out->code = reader->code;
+	memcpy(out->enhanced, reader->enhanced, sizeof(out->enhanced));
+	out->lines = buf_bytes(&reader->lines);
+	out->text = buf_bytes(&reader->text);
+}
+
 enum err
 smtp_reply_next(struct smtp_reader *reader, struct bytes *rest, struct smtp_reply *out)
 {
@@ -154,11 +163,17 @@ smtp_reply_next(struct smtp_reader *reader, struct bytes *rest, struct smtp_repl
 	if (err != ERR_OK)
 		return err;
 	reader->is_given = true;
-	out->code = reader->code;
-	memcpy(out->enhanced, reader->enhanced, sizeof(out->enhanced));
-	out->lines = buf_bytes(&reader->lines);
-	out->text = buf_bytes(&reader->text);
+	give_reply(reader, out);
 	return ERR_OK;
+}
+
+bool
+smtp_reply_cut_off(const struct smtp_reader *reader, struct smtp_reply *out)
+{
+	if (reader->is_given || reader->code == 0)
+		return false;
+	give_reply(reader, out);
+	return true;
 }
 
 struct bytes

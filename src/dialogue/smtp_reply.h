@@ -48,6 +48,8 @@ CHECKED enum err smtp_reply_next(
 /* The lines of a reply that is not whole yet, or that was ERR_SYNTAX, joined by LF; without the
  * piece that line_piece() gives. */
 struct bytes smtp_reply_unfinished(const struct smtp_reader *reader);
+/* The whole lines of a reply whose last one never came, as one; false: there are none. */
+bool smtp_reply_cut_off(const struct smtp_reader *reader, struct smtp_reply *out);
 /* Forgets what came in clear (RFC 3207 4.2). */
 void smtp_reader_clear(struct smtp_reader *reader);
 void smtp_reader_done(struct smtp_reader *reader);

@@ -70,6 +70,7 @@ endpoint_free(struct endpoint *endpoint)
 	free(endpoint->tls_name);
 	free(endpoint->ca_file);
 	free(endpoint->folder);
+	reply_rules_free(endpoint->rules);
 	free(endpoint);
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
-#include "facts/words.h"
+#include "facts/reply_rule.h"
 
 enum secret_kind {
 	SECRET_NONE, /* auth = none */
@@ -76,6 +76,7 @@ struct endpoint {
 	uint8_t key_sha256[32];
 	char *folder;	/* imap: UTF-8; "INBOX" */
 	bool is_select; /* imap: SELECT in EXAMINE's place */
+	struct reply_rules *rules; /* of rules.d, asked before the built-in ones; NULL: none */
 	int64_t timeout_us;
 	int64_t stage_timeout_us;
 };

@@ -2,6 +2,7 @@ noinst_LIBRARIES += src/facts/libfacts.a
 src_facts_libfacts_a_SOURCES = \
 	src/facts/words.c src/facts/words.h \
 	src/facts/cause.c src/facts/cause.h src/facts/causes.def \
+	src/facts/reply_rule.c src/facts/reply_rule.h \
 	src/facts/endpoint.c src/facts/endpoint.h \
 	src/facts/verdict.c src/facts/verdict_json.c src/facts/texts.c src/facts/verdict.h \
 	src/facts/finding.c src/facts/finding.h \
