@@ -23,6 +23,7 @@ LIBRARIES = {
     'systemd/': {'daemon'},
     'libpsl.h': {'facts'},
     'idn2.h': {'config'},
+    'stringprep.h': {'base'},
 }
 PURE = {'facts', 'dialogue', 'diagnose', 'watch'}
 NOT_PURE = re.compile(r'^(event2/|sys/socket|pthread|unistd|fcntl|sys/stat|time\.h|netdb|openssl/)')

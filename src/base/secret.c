@@ -4,6 +4,8 @@
  */
 #include "base/secret.h"
 
+#include "base/prepare.h"
+
 #include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -87,6 +89,36 @@ secret_fingerprint(
 	bytes_wipe(digest, sizeof(digest));
 	return ERR_OK;
 }
+
+/* --- SCRAM's salted form --- */
+
+bool
+secret_is_preparable(const struct secret *secret)
+{
+	struct buf prepared = { 0 };
+	enum err err = prepare_put(&prepared, secret_reveal(secret));
+
+	buf_done_wiped(&prepared);
+	/* Without memory it shows later, where it can be told as that. */
+	return err == ERR_OK || err == ERR_MEMORY;
+}
+
+enum err
+secret_salt(const struct secret *secret, enum digest_kind kind, struct bytes salt,
+	unsigned iterations, struct digest *out)
+{
+	struct buf prepared = { 0 };
+	enum err err = prepare_put(&prepared, secret_reveal(secret));
+
+	if (err == ERR_OK)
+		err = digest_pbkdf2(kind, buf_bytes(&prepared), salt, iterations, out);
+	else if (err != ERR_MEMORY)
+		err = ERR_INVALID;
+	buf_done_wiped(&prepared);
+	return err;
+}
+
+/* --- masking --- */
 
 /* Shorter ones stand by chance in too many words. */
 #define GROUP_LEN ((size_t)4)

@@ -9,6 +9,7 @@
 #define BASE_SECRET_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 
 /* contract 3; H4-16: what a secret's file, command or credential is read up to. */
 #define SECRET_MOST_BYTES ((size_t)64 * 1024)
@@ -43,6 +44,17 @@ struct fingerprint_key {
 
 CHECKED enum err secret_fingerprint(
 	const struct secret *secret, const struct fingerprint_key *key, struct fingerprint *out);
+
+/* Can SASLprep (base/prepare.h) make its one form of it? SCRAM needs that (H4-17). */
+bool secret_is_preparable(const struct secret *secret);
+/*
+ * SCRAM's SaltedPassword (RFC 5802 3): prepared, and hashed `iterations` times. Takes long: 100,000
+ * rounds some 50 ms.
+ *   out  to be wiped
+ * ERR_INVALID: not preparable; ERR_MEMORY
+ */
+CHECKED enum err secret_salt(const struct secret *secret, enum digest_kind kind, struct bytes salt,
+	unsigned iterations, struct digest *out);
 
 static inline bool
 fingerprint_equal(struct fingerprint a, struct fingerprint b)

@@ -2,12 +2,14 @@ if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/base/test_buf \
 	tests/unit/base/test_bytes \
+	tests/unit/base/test_digest \
 	tests/unit/base/test_err \
 	tests/unit/base/test_escape \
 	tests/unit/base/test_file \
 	tests/unit/base/test_hash \
 	tests/unit/base/test_heap \
 	tests/unit/base/test_log \
+	tests/unit/base/test_prepare \
 	tests/unit/base/test_queue \
 	tests/unit/base/test_random \
 	tests/unit/base/test_secret \
@@ -18,6 +20,10 @@ tests_unit_base_test_buf_SOURCES = tests/unit/base/test_buf.c tests/unit/unit.h
 tests_unit_base_test_buf_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_bytes_SOURCES = tests/unit/base/test_bytes.c tests/unit/unit.h
 tests_unit_base_test_bytes_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_digest_SOURCES = tests/unit/base/test_digest.c tests/unit/unit.h
+tests_unit_base_test_digest_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_prepare_SOURCES = tests/unit/base/test_prepare.c tests/unit/unit.h
+tests_unit_base_test_prepare_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_err_SOURCES = tests/unit/base/test_err.c tests/unit/unit.h
 tests_unit_base_test_err_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_escape_SOURCES = tests/unit/base/test_escape.c tests/unit/unit.h
