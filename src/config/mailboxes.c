@@ -476,8 +476,9 @@ find_account(struct load *load, const struct endpoint *endpoint, struct mailbox_
 	buf_done(&account);
 }
 
+/* In the order of auth's range. */
 static const enum mechanism mechanisms[] = { MECHANISM_AUTO, MECHANISM_PLAIN, MECHANISM_LOGIN,
-	MECHANISM_NONE };
+	MECHANISM_CRAM_MD5, MECHANISM_SCRAM_SHA_1, MECHANISM_SCRAM_SHA_256, MECHANISM_NONE };
 
 static void
 make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)

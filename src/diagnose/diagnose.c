@@ -25,6 +25,7 @@ static const enum cause finding_causes[FINDING_COUNT] = {
 	[FINDING_LOGIN_NOT_OFFERED] = CAUSE_AUTH_NOT_OFFERED,
 	[FINDING_NO_MECHANISM] = CAUSE_MECHANISM_UNSUPPORTED,
 	[FINDING_SECRET_UNFIT] = CAUSE_CONFIG_INVALID,
+	[FINDING_SECRET_UNREADABLE] = CAUSE_SECRET_UNAVAILABLE,
 	[FINDING_HELD] = CAUSE_OK,
 	[FINDING_OTHER_PROTOCOL] = CAUSE_WRONG_PROTOCOL,
 	[FINDING_TLS_BYTES] = CAUSE_TLS_MODE,
@@ -72,7 +73,7 @@ login_of(const struct finding *finding, enum cause cause)
 		return LOGIN_HELD;
 	if (finding->is_login_done)
 		return LOGIN_ACCEPTED;
-	if (!finding->is_secret_sent)
+	if (!finding->is_secret_sent && !finding->is_name_sent)
 		return LOGIN_NOT_SENT;
 	if (finding->stage == STAGE_AUTH && finding->kind == FINDING_REFUSED &&
 		cause_has(cause, CAUSE_REFUSED) && !reply_is_temporary(&finding->reply))
@@ -139,6 +140,17 @@ say_suggestion(const struct finding *finding, struct verdict *verdict)
 		verdict_suggest(verdict, "security", security_name(SECURITY_TLS));
 }
 
+/* A mechanism that was set may be why the login was refused (H2-38). */
+static void
+say_mechanism(
+	const struct endpoint *endpoint, const struct finding *finding, struct verdict *verdict)
+{
+	if (verdict->login == LOGIN_REFUSED && endpoint->mechanism != MECHANISM_AUTO &&
+		finding->automatic != MECHANISM_NONE && finding->automatic != finding->used)
+		verdict_note(verdict, "auth = \"%s\" is set; auth = \"auto\" would take %s",
+			mechanism_name(endpoint->mechanism), mechanism_name(finding->automatic));
+}
+
 static void
 move_texts(struct texts *to, struct texts *from)
 {
@@ -171,6 +183,7 @@ diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struc
 		cause_has(cause, CAUSE_WAIT) ? diagnose_wait_us(bytes_of(finding->reply.text)) : 0;
 	say_detail(endpoint, finding, verdict);
 	say_suggestion(finding, verdict);
+	say_mechanism(endpoint, finding, verdict);
 	move_texts(&verdict->capabilities, &finding->capabilities);
 	move_notes(verdict, finding);
 	if (verdict->is_ok)

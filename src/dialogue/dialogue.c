@@ -45,10 +45,12 @@ dialogue_new(const struct dialogue_settings *settings, struct dialogue **out)
 	dialogue->endpoint = endpoint_hold((struct endpoint *)(uintptr_t)settings->endpoint);
 	dialogue->helo_name = copy_word(settings->helo_name);
 	dialogue->version = copy_word(settings->version);
+	dialogue->nonce = bytes_copy(settings->nonce);
 	dialogue->is_traced = settings->is_traced;
 	dialogue->finding.side = settings->endpoint->side;
 	dialogue->finding.used = MECHANISM_NONE;
-	if (!dialogue->helo_name || !dialogue->version) {
+	dialogue->finding.automatic = MECHANISM_NONE;
+	if (!dialogue->helo_name || !dialogue->version || !dialogue->nonce) {
 		dialogue_free(dialogue);
 		return ERR_MEMORY;
 	}
@@ -64,6 +66,8 @@ dialogue_free(struct dialogue *dialogue)
 	endpoint_free(dialogue->endpoint);
 	free(dialogue->helo_name);
 	free(dialogue->version);
+	free(dialogue->nonce);
+	sasl_done(&dialogue->sasl);
 	buf_done_wiped(&dialogue->out);
 	buf_done_wiped(&dialogue->transcript);
 	secret_free(dialogue->secret);
@@ -350,13 +354,6 @@ is_tls_start(struct dialogue *dialogue, struct bytes received)
 	       dialogue->clear_start[1] == 0x03;
 }
 
-bool
-dialogue_may_login(const struct dialogue *dialogue)
-{
-	return dialogue->is_under_tls ||
-	       (dialogue->endpoint->security == SECURITY_NONE && dialogue->endpoint->insecure_auth);
-}
-
 /* --- the calls from outside --- */
 
 /* What was to be sent is sent. */
@@ -384,6 +381,8 @@ turn_ends(struct dialogue *dialogue, struct dialogue_step *step)
 		.send = buf_bytes(&dialogue->out),
 		.is_secret = dialogue->is_out_secret,
 	};
+	if (dialogue->want == DIALOGUE_WANT_KEY)
+		step->key = sasl_need(&dialogue->sasl);
 }
 
 void
@@ -438,6 +437,16 @@ dialogue_login(struct dialogue *dialogue, struct secret *secret, struct dialogue
 	dialogue->secret = secret_hold(secret);
 	dialogue->want = DIALOGUE_WANT_BYTES;
 	dialogue->protocol->login(dialogue);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_key(struct dialogue *dialogue, const struct digest *salted, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_KEY);
+	dialogue->want = DIALOGUE_WANT_BYTES;
+	dialogue_on_key(dialogue, salted);
 	turn_ends(dialogue, step);
 }
 

@@ -10,6 +10,7 @@
  *	             that is the first step
  *	WANT_LOGIN   the login comes next: get the secret and watch's leave, then
  *	             dialogue_login() or dialogue_held()
+ *	WANT_KEY     SCRAM: have step.key made (secret_salt(), it takes long), then dialogue_key()
  *	WANT_END     send step.send (the goodbye, may be empty), close; take the finding
  *
  * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it
@@ -19,6 +20,7 @@
 #ifndef DIALOGUE_DIALOGUE_H
 #define DIALOGUE_DIALOGUE_H
 
+#include "dialogue/scram.h"
 #include "facts/endpoint.h"
 #include "facts/finding.h"
 
@@ -29,6 +31,7 @@ enum dialogue_want {
 	DIALOGUE_WANT_BYTES,
 	DIALOGUE_WANT_TLS,
 	DIALOGUE_WANT_LOGIN,
+	DIALOGUE_WANT_KEY,
 	DIALOGUE_WANT_END,
 	DIALOGUE_WANT_COUNT
 };
@@ -38,12 +41,14 @@ struct dialogue_step {
 	enum stage stage;
 	struct bytes send;
 	bool is_secret;
+	struct scram_need key; /* WANT_KEY; its salt is borrowed until the next call */
 };
 
 struct dialogue_settings {
 	const struct endpoint *endpoint; /* held by the dialogue until it is freed */
 	struct bytes helo_name;		 /* SMTP: EHLO's argument; copied */
 	struct bytes version;		 /* IMAP ID: ours; copied */
+	struct bytes nonce;		 /* SCRAM: by chance, printable, no comma; copied */
 	bool is_traced;			 /* keep a transcript (dialogue_transcript) */
 };
 
@@ -55,14 +60,17 @@ void dialogue_free(struct dialogue *dialogue);
 
 /* Each writes *step. Calling one that the last step did not ask for is a mistake of ours (assert),
  * but for dialogue_closed() and dialogue_timeout(), which may come at any time before the end, and
- * dialogue_receive() while the login is waited for: nothing may come then but a server that leaves
- * (421, BYE). */
+ * dialogue_receive() while the login or the key is waited for: nothing may come then but a server
+ * that leaves (421, BYE). */
 void dialogue_start(struct dialogue *dialogue, struct dialogue_step *step);
 void dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialogue_step *step);
 void dialogue_tls_started(struct dialogue *dialogue, struct dialogue_step *step);
 /* secret is borrowed for the call and kept (secret_hold) until the dialogue is freed, for masking.
  */
 void dialogue_login(struct dialogue *dialogue, struct secret *secret, struct dialogue_step *step);
+/* The salted password of step.key; copied, wiped with the dialogue. */
+void dialogue_key(
+	struct dialogue *dialogue, const struct digest *salted, struct dialogue_step *step);
 void dialogue_held(struct dialogue *dialogue, struct dialogue_step *step);
 /* The peer closed or reset: what came before was already received. step.want is END, nothing to
  * send. */

@@ -37,6 +37,7 @@ struct dialogue {
 	struct endpoint *endpoint;
 	char *helo_name;
 	char *version;
+	char *nonce;
 	enum dialogue_want want;
 	enum stage
 		stage; /* where the dialogue stands: of the last step, until the next one is made */
@@ -52,6 +53,8 @@ struct dialogue {
 	struct buf transcript;
 	bool is_traced;
 	struct secret *secret;
+	struct sasl sasl;
+	bool is_star_due; /* the server waits for a response, and "*" takes the exchange back */
 	struct finding finding;
 };
 
@@ -120,7 +123,24 @@ void dialogue_note_text(struct dialogue *dialogue, const char *words, struct byt
 
 /* Another protocol's greeting: its name ("SSH"), or NULL. */
 const char *dialogue_other_protocol(enum side side, struct bytes line);
+
+/* ---- login.c */
+
 /* May the secret go out here at all (contract 7, H1-37)? */
 bool dialogue_may_login(const struct dialogue *dialogue);
+/* Chooses finding.used, by the settings' `auth` and what is offered; false: none of it. */
+bool dialogue_pick(struct dialogue *dialogue, const struct sasl_offer *offer);
+/* Begins the exchange (sasl.is_early, by early_room of sasl_start()); false: it ended there. */
+bool dialogue_start_exchange(struct dialogue *dialogue, size_t early_room);
+/*
+ * Says the next response behind `words`, or asks the owner for a key, or ends where the response
+ * cannot be said. Gives what is wrong with the challenge, and then the caller ends; NULL: nothing.
+ */
+const char *dialogue_say_next(
+	struct dialogue *dialogue, struct bytes words, struct bytes challenge);
+/* The same for what the server asks (334, "+"), in base64. */
+const char *dialogue_on_challenge(struct dialogue *dialogue, struct bytes challenge);
+/* The key is there: goes on where dialogue_on_challenge() stood. */
+void dialogue_on_key(struct dialogue *dialogue, const struct digest *salted);
 
 #endif

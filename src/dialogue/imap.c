@@ -266,7 +266,7 @@ imap_put_goodbye(struct dialogue *dialogue, struct buf *out)
 		return;
 	if (d->is_literal_due && d->base.finding.kind != FINDING_REFUSED)
 		return;
-	if (d->is_star_due)
+	if (d->base.is_star_due)
 		buf_put(out, BYTES("*\r\n"));
 	buf_put_format(out, "a%u LOGOUT\r\n", ++d->tags);
 }

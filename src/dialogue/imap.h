@@ -48,11 +48,9 @@ struct imap {
 	bool has_id;
 	struct sasl_offer offer;
 	/* The login. */
-	bool is_by_command; /* LOGIN, not AUTHENTICATE */
-	struct sasl sasl;
+	bool is_by_command;    /* LOGIN, not AUTHENTICATE */
 	size_t arguments_said; /* of LOGIN's two */
 	bool is_literal_due;   /* "{n}" was said for the next one: its bytes wait for "+" */
-	bool is_star_due;      /* the server waits for a response that we have not */
 	/* Untagged status responses since the last command, joined by LF. */
 	struct buf beside;
 	bool has_bye;

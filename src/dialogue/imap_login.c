@@ -12,36 +12,27 @@
 
 /* --- which way --- */
 
-/* How to log in, by the settings' `auth` (contract 3) and what is offered. ERR_NOT_FOUND: no way */
-static enum err
-pick_login(struct imap *d, enum mechanism *mechanism)
+/* finding.used by what is offered; LOGIN is the command, where that is not forbidden. */
+static bool
+pick_login(struct imap *d)
 {
-	enum mechanism wanted = d->base.endpoint->mechanism;
-	bool may_command = !d->has_logindisabled;
+	struct sasl_offer offer = d->offer;
 
-	d->is_by_command = false;
-	if (wanted == MECHANISM_AUTO && sasl_is_offered(&d->offer, MECHANISM_PLAIN)) {
-		*mechanism = MECHANISM_PLAIN;
-		return ERR_OK;
-	}
-	if ((wanted == MECHANISM_AUTO || wanted == MECHANISM_LOGIN) && may_command) {
-		d->is_by_command = true;
-		*mechanism = MECHANISM_LOGIN;
-		return ERR_OK;
-	}
-	return sasl_pick(wanted, &d->offer, mechanism);
+	if (!d->has_logindisabled)
+		sasl_offer_put(&offer, BYTES("LOGIN"));
+	if (!dialogue_pick(&d->base, &offer))
+		return false;
+	d->is_by_command = d->base.finding.used == MECHANISM_LOGIN && !d->has_logindisabled;
+	return true;
 }
 
 void
 imap_choose_login(struct imap *d)
 {
-	enum mechanism mechanism;
-
 	d->base.stage = STAGE_AUTH;
 	if (!dialogue_may_login(&d->base)) {
 		imap_end(d, FINDING_LOGIN_IN_CLEAR);
-	} else if (pick_login(d, &mechanism) == ERR_OK) {
-		d->base.finding.used = mechanism;
+	} else if (pick_login(d)) {
 		imap_enter(d, IMAP_ASK_LOGIN);
 	} else if (d->offer.is_any || !d->has_logindisabled) {
 		dialogue_detail_offer(&d->base, BYTES("AUTH="));
@@ -68,41 +59,31 @@ imap_login(struct dialogue *dialogue)
 
 /* --- AUTHENTICATE --- */
 
-static void
-say_next(struct imap *d, struct bytes words)
+/* How long an early response may be behind this command (RFC 4959). */
+static size_t
+early_room(const struct imap *d, struct bytes command)
 {
-	struct buf response = { 0 };
-	bool is_secret = false;
+	size_t taken = command.len + strlen("\r\n");
 
-	if (sasl_next(&d->sasl, &response, &is_secret) == ERR_OK)
-		dialogue_say_response(&d->base, words, buf_bytes(&response), is_secret);
-	else
-		d->base.is_failed = true;
-	buf_done_wiped(&response);
+	return d->has_sasl_ir && taken < IMAP_MOST_COMMAND_BYTES ? IMAP_MOST_COMMAND_BYTES - taken
+								 : 0;
 }
 
 void
 imap_say_authenticate(struct imap *d)
 {
-	enum mechanism mechanism = d->base.finding.used;
-	struct bytes username = bytes_of(d->base.endpoint->username);
 	struct buf command = { 0 };
-	bool is_early;
-	size_t response_len = sasl_plain_len(username, d->base.secret);
 
 	imap_put_tag(d, &command);
-	buf_put_format(&command, "AUTHENTICATE %s", sasl_name(mechanism));
-	is_early = d->has_sasl_ir && sasl_is_client_first(mechanism) &&
-		   command.len + 1 + response_len + 2 <= IMAP_MOST_COMMAND_BYTES;
-	sasl_start(&d->sasl, mechanism, username, d->base.secret, is_early);
-	if (is_early)
-		buf_put_byte(&command, ' ');
-	if (buf_err(&command) != ERR_OK)
+	buf_put_format(&command, "AUTHENTICATE %s ", sasl_name(d->base.finding.used));
+	if (buf_err(&command) != ERR_OK) {
 		d->base.is_failed = true;
-	else if (is_early)
-		say_next(d, buf_bytes(&command));
-	else
-		dialogue_say(&d->base, buf_bytes(&command));
+	} else if (dialogue_start_exchange(&d->base, early_room(d, buf_bytes(&command)))) {
+		if (d->base.sasl.is_early)
+			(void)dialogue_say_next(&d->base, buf_bytes(&command), BYTES_NONE);
+		else
+			dialogue_say(&d->base, bytes_trim(buf_bytes(&command)));
+	}
 	buf_done(&command);
 }
 
@@ -206,27 +187,29 @@ imap_say_login(struct imap *d)
 void
 imap_on_continuation(struct imap *d, const struct imap_response *response)
 {
+	const char *why = NULL;
 	struct buf line = { 0 };
 
-	if (d->state == IMAP_LOGIN && d->is_literal_due) {
+	if (d->state == IMAP_LOGIN && d->is_literal_due)
 		say_arguments(d, &line);
-	} else if (d->state == IMAP_AUTHENTICATE && d->sasl.answers < d->sasl.most_answers) {
-		say_next(d, BYTES_NONE);
-	} else {
-		d->is_star_due = d->state == IMAP_AUTHENTICATE;
-		imap_end_broken(
-			d, response, "the server asks for more, and no command of ours has more");
-	}
+	else if (d->state == IMAP_AUTHENTICATE)
+		why = dialogue_on_challenge(&d->base, response->text);
+	else
+		why = "the server asks for more, and no command of ours has more";
+	if (why)
+		imap_end_broken(d, response, why);
 	buf_done_wiped(&line);
 }
 
 void
 imap_on_login(struct imap *d, const struct imap_response *response)
 {
+	const char *doubt = sasl_doubt(&d->base.sasl, d->base.finding.is_secret_sent);
+
 	if (response->status != REPLY_OK) {
 		imap_end_refused(d, response);
-	} else if (!d->base.finding.is_secret_sent) {
-		imap_end_broken(d, response, "the server accepts a login that was not made yet");
+	} else if (doubt) {
+		imap_end_broken(d, response, doubt);
 	} else {
 		d->base.finding.is_login_done = true;
 		imap_read_code_capabilities(d, response);

@@ -8,5 +8,7 @@ src_dialogue_libdialogue_a_SOURCES = \
 	src/dialogue/imap_response.c src/dialogue/imap_response.h \
 	src/dialogue/reply_text.c src/dialogue/reply_text.h \
 	src/dialogue/line.c src/dialogue/line.h \
+	src/dialogue/login.c \
 	src/dialogue/sasl.c src/dialogue/sasl.h \
+	src/dialogue/scram.c src/dialogue/scram.h \
 	src/dialogue/utf7.c src/dialogue/utf7.h

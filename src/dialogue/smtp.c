@@ -13,8 +13,6 @@
 /* RFC 4954 4: an AUTH command with its initial response, CRLF counted; longer ones wait for 334
  * (H2-45). */
 #define SMTP_MOST_AUTH_COMMAND_BYTES 512
-/* RFC 4954 4: a line of the exchange, CRLF counted. */
-#define SMTP_MOST_AUTH_LINE_BYTES 12288
 
 enum smtp_state {
 	SMTP_GREETING,
@@ -34,7 +32,6 @@ struct smtp {
 	bool has_starttls;
 	bool has_auth; /* EHLO has an AUTH line, with words or without */
 	struct sasl_offer offer;
-	struct sasl sasl;
 	bool is_greeting_ftp;
 	bool is_rewritten; /* something between blanks out what the server says (H1-05) */
 };
@@ -270,10 +267,7 @@ end_no_starttls(struct smtp *d)
 static void
 go_to_login(struct smtp *d)
 {
-	enum mechanism wanted = d->base.endpoint->mechanism;
-	enum mechanism mechanism;
-
-	if (wanted == MECHANISM_NONE) {
+	if (d->base.endpoint->mechanism == MECHANISM_NONE) {
 		enter(d, SMTP_NOOP);
 		return;
 	}
@@ -282,11 +276,10 @@ go_to_login(struct smtp *d)
 		end(d, FINDING_LOGIN_IN_CLEAR);
 	} else if (!d->offer.is_any) {
 		end(d, FINDING_LOGIN_NOT_OFFERED);
-	} else if (sasl_pick(wanted, &d->offer, &mechanism) != ERR_OK) {
+	} else if (!dialogue_pick(&d->base, &d->offer)) {
 		dialogue_detail_offer(&d->base, BYTES("AUTH"));
 		end(d, FINDING_NO_MECHANISM);
 	} else {
-		d->base.finding.used = mechanism;
 		enter(d, SMTP_LOGIN);
 	}
 }
@@ -381,65 +374,52 @@ smtp_login(struct dialogue *dialogue)
 	enter(smtp_of(dialogue), SMTP_AUTH);
 }
 
-/* The next response of the exchange; `words` where it goes with the command itself. */
-static void
-say_next(struct smtp *d, const char *words)
-{
-	struct buf response = { 0 };
-	bool is_secret = false;
-	enum err err = sasl_next(&d->sasl, &response, &is_secret);
-
-	if (err == ERR_OK && response.len + 2 > SMTP_MOST_AUTH_LINE_BYTES) {
-		finding_detail(
-			&d->base.finding, "user name and secret are too long for SMTP (RFC 4954)");
-		end(d, FINDING_SECRET_UNFIT);
-	} else if (err == ERR_OK) {
-		dialogue_say_response(&d->base, bytes_of(words), buf_bytes(&response), is_secret);
-	} else if (err != ERR_LIMIT) {
-		d->base.is_failed = true;
-	}
-	buf_done_wiped(&response);
-}
-
 static void
 say_auth(struct smtp *d)
 {
-	enum mechanism mechanism = d->base.finding.used;
-	struct bytes username = bytes_of(d->base.endpoint->username);
 	struct buf command = { 0 };
-	bool is_early;
-	size_t response_len = sasl_plain_len(username, d->base.secret);
 
-	buf_put_format(&command, "AUTH %s ", sasl_name(mechanism));
+	buf_put_format(&command, "AUTH %s ", sasl_name(d->base.finding.used));
 	if (buf_err(&command) != ERR_OK) {
 		d->base.is_failed = true;
+	} else if (dialogue_start_exchange(
+			   &d->base, SMTP_MOST_AUTH_COMMAND_BYTES - command.len - strlen("\r\n"))) {
+		if (d->base.sasl.is_early)
+			(void)dialogue_say_next(&d->base, buf_bytes(&command), BYTES_NONE);
+		else
+			dialogue_say(&d->base, bytes_trim(buf_bytes(&command)));
+	}
+	buf_done(&command);
+}
+
+/* 2yz: the login is accepted, if that can be believed. */
+static void
+on_accepted(struct smtp *d, const struct smtp_reply *reply)
+{
+	const char *doubt = sasl_doubt(&d->base.sasl, d->base.finding.is_secret_sent);
+
+	if (doubt) {
+		end_broken(d, reply, doubt);
 		return;
 	}
-	is_early = sasl_is_client_first(mechanism) &&
-		   command.len + response_len + 2 <= SMTP_MOST_AUTH_COMMAND_BYTES;
-	sasl_start(&d->sasl, mechanism, username, d->base.secret, is_early);
-	if (is_early)
-		say_next(d, command.at);
-	else
-		dialogue_say(&d->base, bytes_first(buf_bytes(&command), command.len - 1));
-	buf_done(&command);
+	if (reply->code != 235)
+		finding_note(
+			&d->base.finding, "the server accepts a login by %d, not 235", reply->code);
+	d->base.finding.is_login_done = true;
+	enter(d, SMTP_NOOP);
 }
 
 static void
 on_auth(struct smtp *d, const struct smtp_reply *reply)
 {
-	if (reply->code / 100 == 2 && !d->base.finding.is_secret_sent) {
-		end_broken(d, reply, "the server accepts a login that was not made yet");
-	} else if (reply->code / 100 == 2) {
-		if (reply->code != 235)
-			finding_note(&d->base.finding, "the server accepts a login by %d, not 235",
-				reply->code);
-		d->base.finding.is_login_done = true;
-		enter(d, SMTP_NOOP);
-	} else if (reply->code == 334 && d->sasl.answers < d->sasl.most_answers) {
-		say_next(d, "");
+	const char *why;
+
+	if (reply->code / 100 == 2) {
+		on_accepted(d, reply);
 	} else if (reply->code == 334) {
-		end_broken(d, reply, "the server asks once more than the mechanism has answers");
+		why = dialogue_on_challenge(&d->base, reply->text);
+		if (why)
+			end_broken(d, reply, why);
 	} else {
 		end_by_class(d, reply);
 	}
@@ -462,14 +442,6 @@ on_noop(struct smtp *d, const struct smtp_reply *reply)
 		end_by_class(d, reply);
 }
 
-/* RFC 4954 4: "*" takes back an exchange in which the server waits for us. */
-static bool
-is_asked_for_response(const struct smtp *d)
-{
-	return d->state == SMTP_AUTH && d->base.finding.kind == FINDING_BROKEN &&
-	       d->base.finding.reply.code == 334;
-}
-
 static void
 smtp_put_goodbye(struct dialogue *dialogue, struct buf *out)
 {
@@ -479,7 +451,7 @@ smtp_put_goodbye(struct dialogue *dialogue, struct buf *out)
 	 * (RFC 5321 3.1). */
 	if (d->state == SMTP_GREETING && dialogue->finding.kind != FINDING_REFUSED)
 		return;
-	if (is_asked_for_response(d))
+	if (dialogue->is_star_due) /* RFC 4954 4 */
 		buf_put(out, BYTES("*\r\n"));
 	buf_put(out, BYTES("QUIT\r\n"));
 }

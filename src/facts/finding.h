@@ -21,6 +21,7 @@ enum finding_kind {
 	FINDING_LOGIN_NOT_OFFERED, /* no login here: no AUTH, LOGINDISABLED */
 	FINDING_NO_MECHANISM,	   /* offered, but none that we have or that the settings name */
 	FINDING_SECRET_UNFIT,	   /* the secret or user name cannot be said in this mechanism */
+	FINDING_SECRET_UNREADABLE, /* it is no text that the mechanism's form can be made of */
 	FINDING_HELD,		   /* ended before the login as watch asked; all well so far */
 	FINDING_OTHER_PROTOCOL, /* detail names it: "POP3", "HTTP", "FTP", "SSH", "SMTP", "IMAP" */
 	FINDING_TLS_BYTES,	/* TLS records where clear text was expected (H1-16) */
@@ -65,9 +66,11 @@ struct finding {
 	enum stage stage;
 	enum side side;
 	bool is_secret_sent; /* at least one byte made from the secret went out */
+	bool is_name_sent;   /* SCRAM: the user name went out, by which alone a server may refuse */
 	bool is_login_done;  /* the server accepted it */
 	bool is_under_tls;
 	enum mechanism used;
+	enum mechanism automatic; /* what auth = "auto" would have used here; NONE: nothing */
 	struct server_reply reply;
 	char *detail;
 	struct texts capabilities;

@@ -3,6 +3,7 @@
  *
  *	probes.c     all probes of a loop: slots, begin, told and freed
  *	probe.c      one probe in the order of its life, and its time
+ *	keys.c       SCRAM's salted passwords, made beside the loop
  *	probe_end.c  its ends: verdict, doubt, goodbye
  */
 #ifndef PROBE_INSIDE_H
@@ -19,6 +20,7 @@
 #include "net/stream.h"
 #include "net/tunnel.h"
 #include "probe/stalls.h"
+#include "probe/keys.h"
 #include "secret/source.h"
 
 enum probe_state {
@@ -29,6 +31,7 @@ enum probe_state {
 	PROBE_TALKING,	  /* the dialogue wants bytes */
 	PROBE_SECRET,	  /* its source was asked */
 	PROBE_LEAVE,	  /* watch was asked */
+	PROBE_KEY,	  /* the salted password is made */
 	PROBE_DOUBTING,	  /* refused: the command is asked again before that is believed */
 	PROBE_GOODBYE,
 	PROBE_ENDED,
@@ -49,6 +52,7 @@ struct probe {
 	struct stream *stream;
 	struct dialogue *dialogue;
 	struct secret_ask *ask;
+	struct key_ask *key_ask;
 	struct secret *secret;
 	bool is_secret_kept; /* from a command's earlier run */
 	struct buf goodbye;  /* held back while in PROBE_DOUBTING */
@@ -83,6 +87,7 @@ struct probes {
 	struct stalls stalls;
 	struct children *children;
 	struct secret_sources *secrets;
+	struct keys *keys;
 	struct slot *slots;
 	uint32_t slot_count;
 	uint32_t free_slot; /* slot_count: none */
@@ -117,6 +122,13 @@ void probe_start(struct probe *probe);
 void probe_on_timer(evutil_socket_t fd, short what, void *owner);
 /* The one place that assigns a state. */
 void probe_enter(struct probe *probe, enum probe_state state);
+/* Is a dialogue under way that can be left with its goodbye? */
+static inline bool
+probe_is_in_dialogue(const struct probe *probe)
+{
+	return probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
+	       probe->state == PROBE_LEAVE || probe->state == PROBE_KEY;
+}
 void probe_arm_timer(struct probe *probe);
 void probe_close_stage(struct probe *probe, mono_t now);
 /* Does what the dialogue asks for, and no more: the next thing comes from the loop. */

@@ -17,12 +17,15 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "diagnose/diagnose.h"
 #include "probe/clear_text.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
 #endif
+
+#define NONCE_BYTES 18 /* 24 letters of base64, as in the examples of RFC 5802 */
 
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
@@ -32,6 +35,7 @@ static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_TALKING] = "talking",
 	[PROBE_SECRET] = "secret",
 	[PROBE_LEAVE] = "leave",
+	[PROBE_KEY] = "key",
 	[PROBE_DOUBTING] = "doubting",
 	[PROBE_GOODBYE] = "goodbye",
 	[PROBE_ENDED] = "ended",
@@ -127,6 +131,53 @@ ask_secret(struct probe *probe)
 	}
 }
 
+static void
+go_on_with_key(struct probe *probe, const struct digest *key)
+{
+	struct dialogue_step step = { 0 };
+
+	dialogue_key(probe->dialogue, key, &step);
+	probe_handle_step(probe, &step);
+}
+
+static void
+on_key(void *owner, enum err err, const struct digest *key)
+{
+	struct probe *probe = owner;
+
+	probe->key_ask = NULL;
+	if (err == ERR_OK)
+		go_on_with_key(probe, key);
+	else
+		end_no_memory(probe);
+}
+
+/* The rounds are work of ours with the secret: their time is no time of the server's. */
+static void
+ask_key(struct probe *probe, const struct scram_need *need)
+{
+	struct digest key;
+	enum err err = keys_ask(probe->probes->keys, probe->secret, probe->verdict->fingerprint,
+		need, &key, on_key, probe, &probe->key_ask);
+
+	switch (err) {
+	case ERR_OK:
+		go_on_with_key(probe, &key);
+		bytes_wipe(&key, sizeof(key));
+		break;
+	case ERR_MORE:
+		probe_enter(probe, PROBE_KEY);
+		enter_stage(probe, STAGE_SECRET);
+		stream_pause(probe->stream, true);
+		break;
+	case ERR_LIMIT:
+		probe_end_void(probe, "too many salted passwords (SCRAM) wait to be made");
+		break;
+	default:
+		end_no_memory(probe);
+	}
+}
+
 /* ---- the dialogue's steps ---- */
 
 static void
@@ -196,6 +247,9 @@ probe_handle_step(struct probe *probe, const struct dialogue_step *step)
 		break;
 	case DIALOGUE_WANT_LOGIN:
 		ask_secret(probe);
+		break;
+	case DIALOGUE_WANT_KEY:
+		ask_key(probe, &step->key);
 		break;
 	case DIALOGUE_WANT_END:
 	case DIALOGUE_WANT_COUNT:
@@ -345,14 +399,20 @@ start_dialogue(struct probe *probe)
 		.is_traced = probe->is_traced,
 	};
 	struct dialogue_step step = { 0 };
+	struct buf nonce = { 0 };
+	uint8_t chance[NONCE_BYTES];
 
-	if (dialogue_new(&settings, &probe->dialogue) != ERR_OK) {
+	random_fill(chance, sizeof(chance));
+	buf_put_base64(&nonce, (struct bytes){ (const char *)chance, sizeof(chance) });
+	settings.nonce = buf_bytes(&nonce);
+	if (buf_err(&nonce) != ERR_OK || dialogue_new(&settings, &probe->dialogue) != ERR_OK) {
 		probe->dialogue = NULL;
 		end_no_memory(probe);
-		return;
+	} else {
+		dialogue_start(probe->dialogue, &step);
+		probe_handle_step(probe, &step);
 	}
-	dialogue_start(probe->dialogue, &step);
-	probe_handle_step(probe, &step);
+	buf_done(&nonce);
 }
 
 static void
@@ -575,6 +635,9 @@ on_timeout(struct probe *probe)
 		break;
 	case PROBE_LEAVE:
 		probe_end_void(probe, "no leave to log in came in time");
+		break;
+	case PROBE_KEY:
+		probe_end_void(probe, "the salted password (SCRAM) was not made in time");
 		break;
 	case PROBE_DOUBTING:
 		probe_end_doubt(probe);

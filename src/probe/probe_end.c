@@ -29,11 +29,14 @@ is_lost_time(const struct probe *probe)
 }
 
 static void
-cancel_ask(struct probe *probe)
+cancel_asks(struct probe *probe)
 {
 	if (probe->ask)
 		secret_ask_cancel(probe->ask);
 	probe->ask = NULL;
+	if (probe->key_ask)
+		keys_cancel(probe->key_ask);
+	probe->key_ask = NULL;
 }
 
 void
@@ -46,7 +49,7 @@ probe_close(struct probe *probe)
 	}
 	tunnel_cancel(probe->tunnel);
 	probe->tunnel = NULL;
-	cancel_ask(probe);
+	cancel_asks(probe);
 	stream_free(probe->stream);
 	probe->stream = NULL;
 }
@@ -105,8 +108,7 @@ leave_dialogue(struct probe *probe)
 	struct dialogue_step step = { 0 };
 
 	close_verdict(probe);
-	if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
-		probe->state == PROBE_LEAVE) {
+	if (probe_is_in_dialogue(probe)) {
 		dialogue_timeout(probe->dialogue, &step);
 		say_goodbye(probe, step.send);
 	} else {
@@ -179,7 +181,7 @@ doubt(struct probe *probe, struct bytes goodbye)
 void
 probe_end_doubt(struct probe *probe)
 {
-	cancel_ask(probe);
+	cancel_asks(probe);
 	say_goodbye(probe, buf_bytes(&probe->goodbye));
 }
 
@@ -208,9 +210,8 @@ probe_end_early(struct probe *probe)
 	if (probe->state == PROBE_DOUBTING) {
 		probe->verdict->is_void = true;
 		probe_end_doubt(probe);
-	} else if (probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
-		   probe->state == PROBE_LEAVE) {
-		cancel_ask(probe);
+	} else if (probe_is_in_dialogue(probe)) {
+		cancel_asks(probe);
 		probe->is_secret_kept = false;
 		dialogue_timeout(probe->dialogue, &step);
 		probe_end_dialogue(probe, &step);

@@ -122,6 +122,7 @@ on_reap(evutil_socket_t fd, short what, void *owner)
 static void
 resources_done(struct probes *probes)
 {
+	keys_free(probes->keys);
 	secret_sources_free(probes->secrets);
 	children_free(probes->children);
 	resolver_free(probes->resolver);
@@ -151,6 +152,7 @@ probes_new(struct event_base *base, const struct probes_settings *settings,
 	if ((probes->helo_name = strdup(settings->helo_name)) != NULL &&
 		(err = resolver_new(base, settings->resolvers, &probes->resolver)) == ERR_OK &&
 		(err = tls_library_new(&probes->tls)) == ERR_OK &&
+		(err = keys_new(base, &probes->keys)) == ERR_OK &&
 		(err = children_new(base, CHILD_DEADLINE_US, &probes->children)) == ERR_OK)
 		err = secret_sources_new(base, probes->children, &probes->secrets);
 	if (err != ERR_OK) {

@@ -11,10 +11,12 @@
  *time is over end    stage=done cause=ok           what the verdict must be
  *
  * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth,
- *folder, select, helo; one_segment=true: the matter is what comes in one piece, so it is played
- *whole alone. end: stage, cause, transient, login, wait (ms); and note, detail, reply, suggest,
- *next: words that must occur; no-note, no-reply: that must not. Values with blanks stand in quotes.
- *In S lines and values: \xNN \r \n \\, \c at the end: no line end, \{9*ab}: "ab" nine times. <tag>:
+ *folder, select, helo, nonce (SCRAM's, ours); one_segment=true: the matter is what comes in one
+ *piece, so it is played whole alone. end: stage, cause, transient, login, wait (ms); and note,
+ *detail, reply, suggest, next: words that must occur; no-note, no-reply: that must not. Values with
+ *blanks stand in quotes. In S and C lines and values: \xNN \r \n \\, \c at the end: no line end,
+ *\{9*ab}: "ab" nine times,
+ *\[ab]: "ab" in base64. <tag>:
  *the tag of the command in hand. <secret>: what the login makes of the secret, in any form.
  *
  * Each file is played whole, byte by byte, and cut in two at every place; all must give the same.
@@ -34,6 +36,7 @@
 /* Of a file that sends more than this not every place is cut, but this many / 64. */
 #define MOST_CUTS 4096
 #define HELO "watch.example.net"
+#define NONCE "rOprNGfwEbeRWgbNEkqO" /* of RFC 7677 3 */
 
 enum cutting {
 	CUT_NOWHERE,
@@ -120,6 +123,22 @@ put_repeated(struct buf *out, struct bytes text)
 	return end + 1;
 }
 
+/* \[TEXT] */
+static size_t
+put_base64(struct buf *out, struct bytes text)
+{
+	size_t end = bytes_index(text, ']');
+	struct bytes part = bytes_first(bytes_from(text, 1), end - 1);
+	struct buf plain = { 0 };
+	bool ignored = false;
+
+	while (part.len > 0)
+		part = bytes_from(part, put_unescaped_one(&plain, part, &ignored));
+	buf_put_base64(out, buf_bytes(&plain));
+	buf_done(&plain);
+	return end + 1;
+}
+
 /* One byte or escape of text; returns how long it stands there. */
 static size_t
 put_unescaped_one(struct buf *out, struct bytes text, bool *is_unended)
@@ -145,6 +164,8 @@ put_unescaped_one(struct buf *out, struct bytes text, bool *is_unended)
 		return 2;
 	case '{':
 		return 1 + put_repeated(out, bytes_from(text, 1));
+	case '[':
+		return 1 + put_base64(out, bytes_from(text, 1));
 	default:
 		break;
 	}
@@ -312,6 +333,16 @@ settle(struct play *play)
 	feed_block(play);
 	if (play->step.want == DIALOGUE_WANT_LOGIN) {
 		dialogue_login(play->dialogue, play->secret, &play->step);
+		take_step(play);
+	}
+	if (play->step.want == DIALOGUE_WANT_KEY) {
+		const struct scram_need *need = &play->step.key;
+		struct digest salted;
+
+		if (secret_salt(play->secret, need->digest, need->salt, need->iterations,
+			    &salted) != ERR_OK)
+			fail(play, "no salted password can be made");
+		dialogue_key(play->dialogue, &salted, &play->step);
 		take_step(play);
 	}
 }
@@ -598,8 +629,10 @@ play_begin(struct play *play, const struct script *script)
 	char *mechanism = given(script, "mechanism", "auto");
 	char *secret = given(script, "secret", "s3cret-of-ann");
 	char *helo = given(script, "helo", HELO);
-	struct dialogue_settings settings = { .helo_name = bytes_of(helo),
-		.version = BYTES("0.1.0") };
+	char *nonce = given(script, "nonce", NONCE);
+	struct dialogue_settings settings = {
+		.helo_name = bytes_of(helo), .version = BYTES("0.1.0"), .nonce = bytes_of(nonce)
+	};
 	enum side side = SIDE_SMTP;
 	bool is_well = side_from_name(bytes_of(side_word), &side) == ERR_OK;
 
@@ -623,6 +656,7 @@ play_begin(struct play *play, const struct script *script)
 	free(mechanism);
 	free(secret);
 	free(helo);
+	free(nonce);
 	if (!is_well) {
 		fprintf(stderr, "%s: cannot be begun\n", script->path);
 		exit(1);

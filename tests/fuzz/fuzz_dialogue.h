@@ -19,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static struct endpoint *
 fuzz_endpoint(enum side side, unsigned settings)
 {
+	/* The first four as the corpora have them. */
 	static const enum mechanism mechanisms[] = { MECHANISM_AUTO, MECHANISM_LOGIN,
-		MECHANISM_NONE, MECHANISM_PLAIN };
+		MECHANISM_NONE, MECHANISM_PLAIN, MECHANISM_CRAM_MD5, MECHANISM_SCRAM_SHA_1,
+		MECHANISM_SCRAM_SHA_256, MECHANISM_AUTO };
 	struct endpoint *endpoint = endpoint_new(side);
 
 	if (!endpoint)
@@ -29,7 +31,7 @@ fuzz_endpoint(enum side side, unsigned settings)
 			     : settings & 2 ? SECURITY_STARTTLS
 					    : SECURITY_NONE;
 	endpoint->insecure_auth = (settings & 4) != 0;
-	endpoint->mechanism = mechanisms[settings >> 3 & 3];
+	endpoint->mechanism = mechanisms[(settings >> 3 & 3) | (settings >> 5 & 4)];
 	free(endpoint->username);
 	endpoint->username = bytes_copy(settings & 32 ? BYTES("\xc3\xa9\"x") : BYTES("user"));
 	free(endpoint->folder);
@@ -61,6 +63,14 @@ fuzz_feed(struct dialogue *dialogue, struct secret *secret, struct bytes rest, u
 			is_given = true;
 		} else if (step->want == DIALOGUE_WANT_LOGIN) {
 			dialogue_held(dialogue, step);
+		} else if (step->want == DIALOGUE_WANT_KEY) {
+			struct digest salted = { { 0 } };
+
+			if (step->key.iterations > SCRAM_MOST_ITERATIONS ||
+				secret_salt(secret, step->key.digest, step->key.salt, 1, &salted) !=
+					ERR_OK)
+				abort();
+			dialogue_key(dialogue, &salted, step);
 		} else if (rest.len > 0) {
 			size_t len = fuzz_piece(rest, cut);
 			char *piece = bytes_copy(bytes_first(rest, len));
@@ -125,6 +135,7 @@ fuzz_dialogue(enum side side, const uint8_t *data, size_t len)
 {
 	struct dialogue_settings settings = { .helo_name = BYTES("watch.example.net"),
 		.version = BYTES("0.1.0"),
+		.nonce = BYTES("rOprNGfwEbeRWgbNEkqO"),
 		.is_traced = true };
 	struct endpoint *endpoint;
 	struct dialogue *dialogue;
