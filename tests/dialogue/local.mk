@@ -55,8 +55,10 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/H2-25_class_4_enhanced_5.txt \
 	tests/dialogue/smtp/H2-25_class_5_enhanced_4.txt \
 	tests/dialogue/smtp/H2-25_words_against_235.txt \
+	tests/dialogue/smtp/H2-30_odd_secret_cram_md5.txt \
 	tests/dialogue/smtp/H2-30_odd_secret_login.txt \
 	tests/dialogue/smtp/H2-30_odd_secret_plain.txt \
+	tests/dialogue/smtp/H2-30_odd_secret_scram.txt \
 	tests/dialogue/smtp/H2-36_ehlo_unknown.txt \
 	tests/dialogue/smtp/H2-36_helo_name_refused.txt \
 	tests/dialogue/smtp/H2-36_helo_unknown_too.txt \
@@ -64,19 +66,45 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/H2-37_auth_without_words.txt \
 	tests/dialogue/smtp/H2-37_only_foreign_mechanisms.txt \
 	tests/dialogue/smtp/H2-37_two_auth_lines.txt \
+	tests/dialogue/smtp/H2-38_auto_takes_plain.txt \
+	tests/dialogue/smtp/H2-38_cram_md5_refused.txt \
 	tests/dialogue/smtp/H2-39_asked_again_and_again.txt \
 	tests/dialogue/smtp/H2-39_initial_response_ignored.txt \
+	tests/dialogue/smtp/H2-39_scram_initial_response_ignored.txt \
+	tests/dialogue/smtp/H2-40_cram_md5_challenge_60k.txt \
+	tests/dialogue/smtp/H2-40_cram_md5_challenge_empty.txt \
+	tests/dialogue/smtp/H2-40_cram_md5_challenge_no_base64.txt \
 	tests/dialogue/smtp/H2-40_prompts_by_position.txt \
 	tests/dialogue/smtp/H2-40_third_prompt.txt \
+	tests/dialogue/smtp/H2-41_scram_one_round_in_clear.txt \
+	tests/dialogue/smtp/H2-41_scram_one_round_under_tls.txt \
+	tests/dialogue/smtp/H2-41_scram_rounds_0.txt \
+	tests/dialogue/smtp/H2-41_scram_rounds_100001.txt \
+	tests/dialogue/smtp/H2-41_scram_rounds_beyond_64_bit.txt \
+	tests/dialogue/smtp/H2-41_scram_rounds_with_a_letter.txt \
+	tests/dialogue/smtp/H2-42_scram_another_nonce.txt \
+	tests/dialogue/smtp/H2-42_scram_extension.txt \
+	tests/dialogue/smtp/H2-42_scram_no_salt.txt \
+	tests/dialogue/smtp/H2-42_scram_nonce_with_comma.txt \
+	tests/dialogue/smtp/H2-42_scram_our_nonce_alone.txt \
+	tests/dialogue/smtp/H2-42_scram_salt_no_base64.txt \
+	tests/dialogue/smtp/H2-43_scram_no_proof.txt \
+	tests/dialogue/smtp/H2-43_scram_wrong_proof.txt \
 	tests/dialogue/smtp/H2-44_echo_of_plain.txt \
 	tests/dialogue/smtp/H2-44_echo_of_secret.txt \
 	tests/dialogue/smtp/H2-45_just_512_bytes.txt \
 	tests/dialogue/smtp/H2-45_long_secret.txt \
+	tests/dialogue/smtp/H2-45_scram_long_name.txt \
 	tests/dialogue/smtp/H2-46_ftp.txt \
 	tests/dialogue/smtp/H2-46_imap_at_smtp_port.txt \
 	tests/dialogue/smtp/H2-46_pop3.txt \
 	tests/dialogue/smtp/H2-46_pop3_err.txt \
 	tests/dialogue/smtp/H2-46_vnc.txt \
+	tests/dialogue/smtp/H4-17_1000_bytes_scram.txt \
+	tests/dialogue/smtp/H4-17_latin_1_plain.txt \
+	tests/dialogue/smtp/H4-17_latin_1_scram.txt \
+	tests/dialogue/smtp/H4-17_u_composed_scram.txt \
+	tests/dialogue/smtp/H4-17_u_decomposed_scram.txt \
 	tests/dialogue/smtp/H7-23_wait_named.txt \
 	tests/dialogue/smtp/accepted_before_the_secret.txt \
 	tests/dialogue/smtp/auth_login.txt \
@@ -88,15 +116,20 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/auth_wrong_password.txt \
 	tests/dialogue/smtp/closed_after_auth.txt \
 	tests/dialogue/smtp/closed_before_greeting.txt \
+	tests/dialogue/smtp/cram_md5.txt \
 	tests/dialogue/smtp/ehlo_refused.txt \
 	tests/dialogue/smtp/greeting_busy.txt \
 	tests/dialogue/smtp/greeting_refused.txt \
 	tests/dialogue/smtp/insecure_auth.txt \
+	tests/dialogue/smtp/insecure_auth_takes_cram_md5.txt \
 	tests/dialogue/smtp/login_held.txt \
 	tests/dialogue/smtp/no_login.txt \
 	tests/dialogue/smtp/noop_refused.txt \
 	tests/dialogue/smtp/noop_unknown.txt \
 	tests/dialogue/smtp/refused_before_the_secret.txt \
+	tests/dialogue/smtp/scram_refused.txt \
+	tests/dialogue/smtp/scram_says_why_it_refuses.txt \
+	tests/dialogue/smtp/scram_sha_1.txt \
 	tests/dialogue/smtp/secret_too_long.txt \
 	tests/dialogue/smtp/wrong_protocol_ssh.txt \
 	tests/dialogue/imap/H1-02_bytes_behind_starttls.txt \
@@ -165,8 +198,16 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-30_odd_secret_quoted.txt \
 	tests/dialogue/imap/H2-31_folder_name.txt \
 	tests/dialogue/imap/H2-33_read_write.txt \
+	tests/dialogue/imap/H2-38_cram_md5_refused.txt \
 	tests/dialogue/imap/H2-39_initial_response_ignored.txt \
+	tests/dialogue/imap/H2-40_cram_md5_challenge_empty.txt \
 	tests/dialogue/imap/H2-40_third_prompt.txt \
+	tests/dialogue/imap/H2-41_scram_rounds_4294967295.txt \
+	tests/dialogue/imap/H2-41_scram_rounds_negative.txt \
+	tests/dialogue/imap/H2-42_scram_another_nonce.txt \
+	tests/dialogue/imap/H2-43_scram_accepted_at_once.txt \
+	tests/dialogue/imap/H2-43_scram_no_proof.txt \
+	tests/dialogue/imap/H2-43_scram_wrong_proof.txt \
 	tests/dialogue/imap/H2-44_echo_of_login.txt \
 	tests/dialogue/imap/H2-45_literal_plus.txt \
 	tests/dialogue/imap/H2-45_synchronising_literal.txt \
@@ -175,16 +216,20 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-46_smtp_at_imap_port.txt \
 	tests/dialogue/imap/H2-47_referral_bye.txt \
 	tests/dialogue/imap/H2-47_referral_no.txt \
+	tests/dialogue/imap/H4-17_latin_1_login.txt \
 	tests/dialogue/imap/H7-23_backoff_named.txt \
 	tests/dialogue/imap/auth_backend_words.txt \
 	tests/dialogue/imap/auth_bye_protocol_errors.txt \
+	tests/dialogue/imap/auto_takes_scram_last.txt \
 	tests/dialogue/imap/capability_without_list.txt \
 	tests/dialogue/imap/closed_after_login.txt \
+	tests/dialogue/imap/cram_md5.txt \
 	tests/dialogue/imap/folder_denied.txt \
 	tests/dialogue/imap/folder_missing.txt \
 	tests/dialogue/imap/greeting_421.txt \
 	tests/dialogue/imap/greeting_timeout.txt \
 	tests/dialogue/imap/id_refused.txt \
+	tests/dialogue/imap/insecure_auth_takes_scram.txt \
 	tests/dialogue/imap/login_command.txt \
 	tests/dialogue/imap/login_contactadmin.txt \
 	tests/dialogue/imap/login_expired.txt \
@@ -196,6 +241,9 @@ EXTRA_DIST += \
 	tests/dialogue/imap/no_login.txt \
 	tests/dialogue/imap/noop_alert.txt \
 	tests/dialogue/imap/noop_refused.txt \
+	tests/dialogue/imap/scram_sha_256.txt \
+	tests/dialogue/imap/scram_user_unknown.txt \
+	tests/dialogue/imap/scram_without_initial_response.txt \
 	tests/dialogue/imap/select_in_place_of_examine.txt \
 	tests/dialogue/imap/select_serverbug.txt \
 	tests/dialogue/imap/starttls_missing.txt \
