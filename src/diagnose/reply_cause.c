@@ -59,9 +59,8 @@ reply_meaning(const struct endpoint *endpoint, const struct finding *finding)
 	if (reply->alert && reply->status != REPLY_BYE)
 		rule = rule_of_alert(endpoint->rules, &question, rule);
 	/* Nobody can have judged a secret that was not sent (H1-12, H2-29). */
-	if (!rule ||
-		(finding->stage == STAGE_AUTH && !finding->is_secret_sent &&
-			!finding->is_name_sent && is_about_secret(rule)))
+	if (!rule || (finding->stage == STAGE_AUTH && !finding->is_secret_sent &&
+			     !finding->is_name_sent && is_about_secret(rule)))
 		return meaning;
 	meaning = (struct reply_meaning){ rule->cause, is_transient(rule, reply), rule };
 	if (rule->cause == CAUSE_BAD_CREDENTIALS && reply_is_temporary(reply))
