@@ -221,6 +221,9 @@ show_suggestions(struct out *out, const json_t *verdict)
 
 		if (json_is_string(value))
 			buf_put_format(&text, "%s = \"%s\"", setting, json_string_value(value));
+		else if (json_is_integer(value))
+			buf_put_format(
+				&text, "%s = %lld", setting, (long long)json_integer_value(value));
 		out_field(out, "suggested", buf_bytes(&text));
 		buf_done(&text);
 	}

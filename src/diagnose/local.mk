@@ -5,4 +5,5 @@ src_diagnose_libdiagnose_a_SOURCES = \
 	src/diagnose/review.c src/diagnose/review.h \
 	src/diagnose/reply_rules.c src/diagnose/reply_rules.def src/diagnose/reply_rules.h \
 	src/diagnose/reply_words.c src/diagnose/reply_words.h \
+	src/diagnose/what_answers.c src/diagnose/what_answers.h \
 	src/diagnose/words.c src/diagnose/words.h

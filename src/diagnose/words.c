@@ -68,24 +68,6 @@ sentence_len(struct bytes text)
 	return text.len;
 }
 
-static enum err
-add_suggestions(const struct verdict *verdict, struct texts *out)
-{
-	enum err err = ERR_OK;
-
-	for (size_t i = 0; err == ERR_OK && i < verdict->suggest_count; i++) {
-		const struct suggestion *suggestion = &verdict->suggest[i];
-		struct buf text = { 0 };
-
-		buf_put_format(&text, "Set %s to \"%s\".", suggestion->setting, suggestion->value);
-		err = buf_err(&text);
-		if (err == ERR_OK)
-			err = texts_add(out, buf_bytes(&text), MOST_NEXT);
-		buf_done(&text);
-	}
-	return err == ERR_LIMIT ? ERR_OK : err;
-}
-
 /* The sentences of the table; those that point to "suggest" only where nothing better was said
  * already. */
 static enum err
@@ -106,29 +88,22 @@ add_table(enum cause cause, bool is_suggested, struct bytes mailbox, struct byte
 	return err;
 }
 
-enum err
-words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox,
+/* The next steps where suggested (a sentence, may be empty) comes first. */
+static enum err
+put_next(enum cause cause, struct bytes suggested, bool is_helo, struct bytes mailbox,
 	struct bytes address, struct texts *out)
 {
-	bool is_suggested = verdict && verdict->suggest_count > 0;
-	/* H2-36: the cure is ours, and nothing is to be resumed. */
-	bool is_helo =
-		verdict && cause == CAUSE_POLICY_BLOCKED && verdict->stage == STAGE_CAPABILITY;
 	struct texts next = { 0 };
 	enum err err = ERR_OK;
 
-	if (cause == CAUSE_OK) {
-		texts_done(out);
-		return ERR_OK;
-	}
-	if (is_suggested)
-		err = add_suggestions(verdict, &next);
+	if (suggested.len > 0)
+		err = texts_add(&next, suggested, MOST_NEXT);
 	if (err == ERR_OK && is_helo)
 		err = add_sentence(&next,
 			BYTES("Set daemon.helo_name to a full host name that resolves."), mailbox,
 			address);
 	if (err == ERR_OK)
-		err = add_table(cause, is_suggested, mailbox, address, &next);
+		err = add_table(cause, suggested.len > 0, mailbox, address, &next);
 	if (err == ERR_OK && cause_has(cause, CAUSE_RESUME) && !is_helo)
 		err = add_sentence(&next, BYTES("When that is done: mboxwatchctl resume NAME"),
 			mailbox, address);
@@ -139,6 +114,29 @@ words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox
 	texts_done(out);
 	*out = next;
 	return ERR_OK;
+}
+
+enum err
+words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox,
+	struct bytes address, struct texts *out)
+{
+	/* H2-36: the cure is ours, and nothing is to be resumed. */
+	bool is_helo =
+		verdict && cause == CAUSE_POLICY_BLOCKED && verdict->stage == STAGE_CAPABILITY;
+	struct buf suggested = { 0 };
+	enum err err;
+
+	if (cause == CAUSE_OK) {
+		texts_done(out);
+		return ERR_OK;
+	}
+	if (verdict)
+		verdict_put_suggestion(&suggested, verdict);
+	err = buf_err(&suggested);
+	if (err == ERR_OK)
+		err = put_next(cause, buf_bytes(&suggested), is_helo, mailbox, address, out);
+	buf_done(&suggested);
+	return err;
 }
 
 /* --- events: msg --- */
@@ -472,8 +470,8 @@ words_event(struct alert *event)
 	enum err err = ERR_OK;
 
 	if (is_told_with_cause(event) && event->next.count == 0)
-		err = words_next(event->cause, NULL, bytes_of(event->mailbox),
-			bytes_of(event->address), &event->next);
+		err = put_next(event->cause, bytes_of(event->suggested), false,
+			bytes_of(event->mailbox), bytes_of(event->address), &event->next);
 	if (err == ERR_OK)
 		err = set_text(&event->msg, put_msg, event);
 	if (err == ERR_OK)

@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "facts/protocol.h"
+
 /* What a verdict keeps of one line, one text; contract 7, "the few that a verdict keeps". */
 #define MOST_KEPT_BYTES ((size_t)4096)
 #define MOST_KEPT_CAPABILITY_BYTES ((size_t)256)
@@ -317,30 +319,14 @@ dialogue_detail_offer(struct dialogue *dialogue, struct bytes start)
 const char *
 dialogue_other_protocol(enum side side, struct bytes line)
 {
-	static const struct {
-		const char *start;
-		const char *name;
-		bool is_of_side[SIDE_COUNT]; /* where it is seen as another one */
-	} others[] = {
-		{ "SSH-", "SSH", { true, true } },
-		{ "HTTP/", "HTTP", { true, true } },
-		{ "<!DOCTYPE", "HTTP", { true, true } },
-		{ "<html", "HTTP", { true, true } },
-		{ "+OK", "POP3", { true, true } },
-		{ "-ERR", "POP3", { true, true } },
-		{ "RFB 0", "RFB (VNC)", { true, true } },
-		{ "@RSYNCD:", "rsync", { true, true } },
-		{ "* OK", "IMAP", { true, false } },
-		{ "* PREAUTH", "IMAP", { true, false } },
-		{ "* BYE", "IMAP", { true, false } },
-	};
+	enum protocol protocol = protocol_of_greeting(line);
 
-	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		if (others[i].is_of_side[side] &&
-			bytes_starts_nocase(line, bytes_of(others[i].start)))
-			return others[i].name;
-	}
-	return NULL;
+	/* So little of a line says nothing. An FTP server greets by 220 as SMTP does; its answer to
+	 * EHLO gives it away (smtp.c). */
+	if (line.len < 3 || protocol == PROTOCOL_UNKNOWN || protocol == protocol_of_side(side) ||
+		(protocol == PROTOCOL_FTP && side == SIDE_SMTP))
+		return NULL;
+	return protocol_name(protocol);
 }
 
 /* A TLS record where clear text was expected: alert or handshake, version 3.x (H1-16). */

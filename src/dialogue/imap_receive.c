@@ -20,13 +20,6 @@ is_other_protocol(struct imap *d, struct bytes line)
 {
 	const char *other = dialogue_other_protocol(SIDE_IMAP, line);
 
-	if (!other && line.len > 3 && line.at[0] >= '2' && line.at[0] <= '5' &&
-		byte_is_digit(line.at[1]) && byte_is_digit(line.at[2]) &&
-		(line.at[3] == ' ' || line.at[3] == '-'))
-		other = bytes_contains_nocase(line, BYTES("FTP")) &&
-					!bytes_contains_nocase(line, BYTES("SMTP"))
-				? "FTP"
-				: "SMTP";
 	if (!other)
 		return false;
 	dialogue_keep_lines(&d->base, line);

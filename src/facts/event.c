@@ -98,6 +98,7 @@ alert_free(struct alert *event)
 	labels_done(&event->labels);
 	free(event->detail);
 	texts_done(&event->reply);
+	free(event->suggested);
 	texts_done(&event->next);
 	free(event->msg);
 	free(event->text);

@@ -83,6 +83,8 @@ struct alert {
 	struct labels labels;
 	char *detail;
 	struct texts reply;
+	char *suggested; /* the first of next, by the verdict; NULL: nothing better than the table's
+			  */
 	struct texts next;
 	char *msg;  /* the line's msg: our own words and names alone */
 	char *text; /* a sentence that is enough on its own */

@@ -101,6 +101,26 @@ verdict_suggest(struct verdict *verdict, const char *setting, const char *value)
 		verdict->suggest_count++;
 }
 
+bool
+suggestion_is_number(const struct suggestion *suggestion)
+{
+	return strcmp(suggestion->setting, "port") == 0;
+}
+
+void
+verdict_put_suggestion(struct buf *out, const struct verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->suggest_count; i++) {
+		const struct suggestion *suggestion = &verdict->suggest[i];
+		const char *quote = suggestion_is_number(suggestion) ? "" : "\"";
+
+		buf_put_format(out, "%s%s to %s%s%s", i == 0 ? "Set " : " and ",
+			suggestion->setting, quote, suggestion->value, quote);
+	}
+	if (verdict->suggest_count > 0)
+		buf_put_byte(out, '.');
+}
+
 void
 verdict_note(struct verdict *verdict, const char *format, ...)
 {

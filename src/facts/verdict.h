@@ -120,6 +120,11 @@ void verdict_forget_tls(struct verdict *verdict);
 void verdict_detail(struct verdict *verdict, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Another value for a setting that was suggested takes its place; what has no room is left out. */
 void verdict_suggest(struct verdict *verdict, const char *setting, const char *value);
+/* The suggestions as one sentence: Set security to "starttls" and port to 587. Nothing where there
+ * is none. */
+void verdict_put_suggestion(struct buf *out, const struct verdict *verdict);
+/* As in the settings, where a port has no quotes and all else that is suggested has. */
+bool suggestion_is_number(const struct suggestion *suggestion);
 void verdict_note(struct verdict *verdict, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*

@@ -125,8 +125,16 @@ put_suggest(struct buf *out, const struct verdict *verdict)
 {
 	put_name(out, "suggest");
 	buf_put_byte(out, '{');
-	for (size_t i = 0; i < verdict->suggest_count; i++)
-		put_text(out, verdict->suggest[i].setting, verdict->suggest[i].value);
+	for (size_t i = 0; i < verdict->suggest_count; i++) {
+		const struct suggestion *suggestion = &verdict->suggest[i];
+
+		if (suggestion_is_number(suggestion)) {
+			put_name(out, suggestion->setting);
+			buf_put_string(out, suggestion->value);
+		} else {
+			put_text(out, suggestion->setting, suggestion->value);
+		}
+	}
 	buf_put_byte(out, '}');
 }
 
@@ -395,8 +403,13 @@ read_suggest(struct reading *reading, const json_t *object, struct verdict *out)
 	(void)member(reading, object, "suggest", JSON_OBJECT);
 	json_object_foreach(suggest, setting, value)
 	{
+		char number[24];
+
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
 		if (json_is_string(value))
 			verdict_suggest(out, setting, json_string_value(value));
+		else if (json_is_integer(value))
+			verdict_suggest(out, setting, number);
 		else
 			fail(reading, ERR_SYNTAX);
 	}

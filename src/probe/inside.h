@@ -143,6 +143,8 @@ void probe_end_dialogue(struct probe *probe, const struct dialogue_step *step);
 /* An end that is not the dialogue's own. */
 void probe_end_cause(struct probe *probe, enum stage stage, enum cause cause, const char *format,
 	...) PRINTF_LIKE(4, 5);
+/* The verdict was written already. */
+void probe_end_diagnosed(struct probe *probe);
 /* An end of ours: no word about the server. */
 void probe_end_void(struct probe *probe, const char *why);
 /* In PROBE_DOUBTING: the command did not answer, so the refusal is believed. */

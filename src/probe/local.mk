@@ -1,6 +1,5 @@
 noinst_LIBRARIES += src/probe/libprobe.a
 src_probe_libprobe_a_SOURCES = \
-	src/probe/clear_text.c src/probe/clear_text.h \
 	src/probe/inside.h \
 	src/probe/keys.c src/probe/keys.h \
 	src/probe/probe.c src/probe/probe.h \

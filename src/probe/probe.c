@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "diagnose/diagnose.h"
-#include "probe/clear_text.h"
+#include "diagnose/what_answers.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -314,24 +314,11 @@ on_lost(void *owner, int error)
 		verdict_detail(probe->verdict, "%s", strerror(error));
 }
 
-/* Clear text where TLS was begun at once: which mode or protocol is it? After STARTTLS it is
- * neither (H1-03). */
 static void
 end_clear_text(struct probe *probe, struct bytes heard, const char *detail)
 {
-	enum cause cause = CAUSE_TLS_HANDSHAKE;
-	const char *protocol = NULL;
-	char port[8];
-
-	if (probe->endpoint->security == SECURITY_TLS)
-		cause = clear_text_cause(probe->endpoint->side, heard, &protocol);
-	if (cause == CAUSE_TLS_MODE) {
-		snprintf(port, sizeof(port), "%u", (unsigned)probe->endpoint->port);
-		verdict_suggest(probe->verdict, "security", "starttls");
-		verdict_suggest(probe->verdict, "port", port);
-	}
-	probe_end_cause(probe, STAGE_TLS, cause, "%s%s%s", protocol ? protocol : "",
-		protocol ? ": " : "", detail);
+	diagnose_clear_text(probe->endpoint, heard, detail, probe->verdict);
+	probe_end_diagnosed(probe);
 }
 
 static void

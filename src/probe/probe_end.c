@@ -102,8 +102,8 @@ say_goodbye(struct probe *probe, struct bytes bytes)
 
 /* The verdict stands without a finding. A dialogue that is under way is left with its goodbye all
  * the same. */
-static void
-leave_dialogue(struct probe *probe)
+void
+probe_end_diagnosed(struct probe *probe)
 {
 	struct dialogue_step step = { 0 };
 
@@ -128,7 +128,7 @@ probe_end_cause(struct probe *probe, enum stage stage, enum cause cause, const c
 	diagnose_cause(probe->verdict, stage, cause);
 	if (detail[0] != '\0')
 		verdict_detail(probe->verdict, "%s", detail);
-	leave_dialogue(probe);
+	probe_end_diagnosed(probe);
 }
 
 /* An end of ours: no word about the server. */
@@ -138,7 +138,7 @@ probe_end_void(struct probe *probe, const char *why)
 	diagnose_cause(probe->verdict, probe->stage, CAUSE_LOCAL_LIMIT);
 	verdict_detail(probe->verdict, "%s", why);
 	probe->verdict->is_void = true;
-	leave_dialogue(probe);
+	probe_end_diagnosed(probe);
 }
 
 /* ---- a refusal by a secret that a command printed earlier ---- */

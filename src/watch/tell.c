@@ -64,10 +64,15 @@ level_of(const enum part parts[SIDE_COUNT])
 static void
 put_words(struct alert *event, const struct verdict *verdict)
 {
+	struct buf suggested = { 0 };
+
 	if (!verdict)
 		return;
 	event->is_transient = verdict->is_transient;
 	event->detail = copied(verdict->detail);
+	verdict_put_suggestion(&suggested, verdict);
+	event->suggested = suggested.len > 0 ? buf_take(&suggested) : NULL;
+	buf_done(&suggested);
 	for (size_t i = 0; i < verdict->reply.count; i++) {
 		if (texts_add(&event->reply, bytes_of(verdict->reply.items[i]),
 			    VERDICT_MOST_REPLY_LINES) != ERR_OK)

@@ -245,7 +245,7 @@ def h1_13(t):
     sent_no_secret(t, *ports.values())
 
 
-@test('H1-14 (the cause): tls on a STARTTLS port, the greeting at once or late: tls_mode/tls')
+@test('H1-14: tls on a STARTTLS port, the greeting at once or late: tls_mode/tls, and what to set')
 def h1_14(t):
     host = t.host('ann')
 
@@ -266,11 +266,39 @@ def h1_14(t):
              'late': t.script(host, late, mode='starttls'),
              'imap': t.script(host, imap, 'imap', 'starttls')}
     daemon = t.watch(host, {name: (port, {'security': 'tls'}) for name, port in ports.items()})
-    daemon.expect({name: 'tls_mode/tls' for name in ports})
+    found = daemon.expect({name: 'tls_mode/tls' for name in ports})
+    for name, verdict in found.items():
+        assert verdict['suggest'] == {'security': 'starttls', 'port': ports[name].port}, verdict
+        assert verdict['next'][0] == 'Set security to "starttls" and port to %d.' % (
+            ports[name].port), verdict
+    event = daemon.wait_event(event='state', mailbox='early')
+    assert event['next'] == found['early']['next'], event
     sent_no_secret(t, *ports.values())
 
 
-@test('H1-16 (the cause): a TLS alert instead of a greeting: tls_mode/greeting')
+@test('H1-17: another protocol answers our hello in clear: wrong_protocol/tls, named')
+def h1_17(t):
+    host = t.host('ann')
+    words = {'SSH': b'SSH-2.0-OpenSSH_9.2\r\n', 'HTTP': b'HTTP/1.1 400 Bad Request\r\n\r\n',
+             'POP3': b'+OK POP3\r\n', 'SMTP': b'220 mx.test.example ESMTP\r\n'}
+
+    def answering(greeting):
+        def serve(c):
+            c.read_bytes(5)
+            c.send(greeting)
+            c.wait_end()
+        return serve
+    ports = {name: t.script(host, answering(greeting), 'imap', 'starttls')
+             for name, greeting in words.items()}
+    daemon = t.watch(host, {name: (port, {'security': 'tls'}) for name, port in ports.items()})
+    found = daemon.expect({name: 'wrong_protocol/tls' for name in ports})
+    for name, verdict in found.items():
+        assert verdict['detail'].startswith('%s at port %d ' % (name, ports[name].port)), verdict
+        assert verdict['suggest'] == {}, verdict
+    sent_no_secret(t, *ports.values())
+
+
+@test('H1-16: a TLS alert instead of a greeting: tls_mode/greeting, and what to set')
 def h1_16(t):
     host = t.host('ann')
 
@@ -279,7 +307,8 @@ def h1_16(t):
         c.wait_end()
     port = t.script(host, alert, mode='starttls')
     daemon = t.watch(host, {'port': port})
-    daemon.expect({'port': 'tls_mode/greeting'})
+    verdict = daemon.expect({'port': 'tls_mode/greeting'})['port']
+    assert verdict['suggest'] == {'security': 'tls'}, verdict
     sent_no_secret(t, port)
 
 

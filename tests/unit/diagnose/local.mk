@@ -3,6 +3,7 @@ check_PROGRAMS += \
 	tests/unit/diagnose/test_reply_cause \
 	tests/unit/diagnose/test_review \
 	tests/unit/diagnose/test_reply_rules \
+	tests/unit/diagnose/test_what_answers \
 	tests/unit/diagnose/test_words
 
 tests_unit_diagnose_test_reply_cause_SOURCES = tests/unit/diagnose/test_reply_cause.c tests/unit/unit.h
@@ -13,4 +14,6 @@ tests_unit_diagnose_test_reply_rules_SOURCES = tests/unit/diagnose/test_reply_ru
 tests_unit_diagnose_test_reply_rules_LDADD = $(UNIT_LIBS)
 tests_unit_diagnose_test_words_SOURCES = tests/unit/diagnose/test_words.c tests/unit/unit.h
 tests_unit_diagnose_test_words_LDADD = $(UNIT_LIBS)
+tests_unit_diagnose_test_what_answers_SOURCES = tests/unit/diagnose/test_what_answers.c tests/unit/unit.h
+tests_unit_diagnose_test_what_answers_LDADD = $(UNIT_LIBS)
 endif

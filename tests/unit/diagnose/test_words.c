@@ -86,6 +86,10 @@ test_words_next_begin_with_what_is_suggested(void **state)
 	verdict_suggest(verdict, "security", "starttls");
 	assert_ok(words_next(CAUSE_TLS_MODE, verdict, BYTES("a"), BYTES("a@b"), &next));
 	assert_texts(&next, (const char *const[]){ "Set security to \"starttls\".", NULL });
+	verdict_suggest(verdict, "port", "587");
+	assert_ok(words_next(CAUSE_TLS_MODE, verdict, BYTES("a"), BYTES("a@b"), &next));
+	assert_texts(&next,
+		(const char *const[]){ "Set security to \"starttls\" and port to 587.", NULL });
 	texts_done(&next);
 	verdict_free(verdict);
 }

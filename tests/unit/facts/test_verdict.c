@@ -79,7 +79,7 @@ whole_verdict(void)
 	"\"tls\":2,\"auth\":2001,\"total\":2004},\"tls\":{\"version\":\"TLSv1.3\","                \
 	"\"cipher\":\"TLS_AES_256_GCM_SHA384\","
 #define TAIL_JSON                                                                                  \
-	"\"suggest\":{\"security\":\"starttls\",\"port\":\"143\"},\"next\":[],"                    \
+	"\"suggest\":{\"security\":\"starttls\",\"port\":143},\"next\":[],"                    \
 	"\"notes\":[\"the clock is 7 s off\"],\"began\":\"2026-11-24T09:30:00.000Z\","             \
 	"\"ended\":\"2026-11-24T09:30:02.004Z\",\"wait_ms\":90000,\"void\":true}"
 
@@ -299,7 +299,8 @@ test_verdict_reader_is_strict_about_types_alone(void **state)
 			ERR_SYNTAX },
 		{ "a time of no form", "{\"ended\":\"yesterday\"}", ERR_SYNTAX },
 		{ "suggest a list", "{\"suggest\":[]}", ERR_SYNTAX },
-		{ "suggest of numbers", "{\"suggest\":{\"port\":143}}", ERR_SYNTAX },
+		{ "suggest of numbers", "{\"suggest\":{\"port\":143}}", ERR_OK },
+		{ "suggest of groups", "{\"suggest\":{\"port\":{}}}", ERR_SYNTAX },
 		{ "bytes that are no UTF-8", "{\"detail\":\"\xff\"}", ERR_SYNTAX },
 	};
 
