@@ -4,6 +4,7 @@
  *	probes.c     all probes of a loop: slots, begin, told and freed
  *	probe.c      one probe in the order of its life, and its time
  *	keys.c       SCRAM's salted passwords, made beside the loop
+ *	way.c        from its endpoint to a connected socket
  *	probe_end.c  its ends: verdict, doubt, goodbye
  */
 #ifndef PROBE_INSIDE_H
@@ -16,17 +17,15 @@
 
 #include "dialogue/dialogue.h"
 #include "net/child.h"
-#include "net/connect.h"
 #include "net/stream.h"
-#include "net/tunnel.h"
 #include "probe/stalls.h"
 #include "probe/keys.h"
+#include "probe/way.h"
 #include "secret/source.h"
 
 enum probe_state {
 	PROBE_NEW,
 	PROBE_CONNECTING, /* stages dns and connect */
-	PROBE_TUNNEL,	  /* connected to the proxy: stage connect */
 	PROBE_TLS,	  /* the handshake */
 	PROBE_TALKING,	  /* the dialogue wants bytes */
 	PROBE_SECRET,	  /* its source was asked */
@@ -47,8 +46,7 @@ struct probe {
 	bool is_traced;
 	enum probe_state state;
 
-	struct connecting *connecting;
-	struct tunnel *tunnel;
+	struct way *way;
 	struct stream *stream;
 	struct dialogue *dialogue;
 	struct secret_ask *ask;

@@ -5,4 +5,5 @@ src_probe_libprobe_a_SOURCES = \
 	src/probe/probe.c src/probe/probe.h \
 	src/probe/probe_end.c \
 	src/probe/probes.c \
-	src/probe/stalls.c src/probe/stalls.h
+	src/probe/stalls.c src/probe/stalls.h \
+	src/probe/way.c src/probe/way.h

@@ -30,7 +30,6 @@
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
 	[PROBE_CONNECTING] = "connecting",
-	[PROBE_TUNNEL] = "tunnel",
 	[PROBE_TLS] = "tls",
 	[PROBE_TALKING] = "talking",
 	[PROBE_SECRET] = "secret",
@@ -408,26 +407,11 @@ on_resolved(void *owner)
 	enter_stage(owner, STAGE_CONNECT);
 }
 
-/* H3-23: what the proxy does says nothing of the server. */
 static void
-end_proxy_failed(struct probe *probe, const char *why)
+end_unconnected(struct probe *probe, const struct way_end *end)
 {
-	const struct proxy *proxy = &probe->endpoint->proxy;
-
-	probe_end_cause(probe, STAGE_CONNECT, CAUSE_PROXY_FAILED, "proxy %s:%u: %s", proxy->host,
-		(unsigned)proxy->port, why);
-}
-
-static void
-end_unconnected(struct probe *probe, const struct connect_result *result)
-{
-	probe->verdict->lack = result->lack;
-	if (probe->endpoint->proxy.kind != PROXY_NONE && result->lack == LACK_NONE)
-		end_proxy_failed(probe, result->detail[0] != '\0'
-						? result->detail
-						: cause_row(result->cause)->means);
-	else
-		probe_end_cause(probe, result->stage, result->cause, "%s", result->detail);
+	probe->verdict->lack = end->lack;
+	probe_end_cause(probe, end->stage, end->cause, "%s", end->detail);
 }
 
 /* fd is connected to the server, by whatever way. */
@@ -451,67 +435,21 @@ start_stream(struct probe *probe, int fd)
 	start_dialogue(probe);
 }
 
-/* ---- by a proxy */
-
 static void
-on_tunnel_opened(void *owner, int fd)
+on_way_ended(void *owner, const struct way_end *end)
 {
 	struct probe *probe = owner;
 
-	probe->tunnel = NULL;
-	start_stream(probe, fd);
-}
-
-static void
-on_tunnel_failed(void *owner, const char *why)
-{
-	struct probe *probe = owner;
-
-	probe->tunnel = NULL;
-	end_proxy_failed(probe, why);
-}
-
-static void
-start_tunnel(struct probe *probe, int fd)
-{
-	static const struct tunnel_calls calls = { on_tunnel_opened, on_tunnel_failed };
-	const struct endpoint *endpoint = probe->endpoint;
-	enum err err = tunnel_start(probe->probes->base, fd, &endpoint->proxy, endpoint->host,
-		endpoint->port, &calls, probe, &probe->tunnel);
-
-	if (err == ERR_OK) {
-		probe_enter(probe, PROBE_TUNNEL);
+	probe->way = NULL;
+	if (end->cause != CAUSE_OK) {
+		end_unconnected(probe, end);
 		return;
 	}
-	probe->tunnel = NULL;
-	close(fd);
-	if (err == ERR_LIMIT)
-		end_proxy_failed(
-			probe, "the host, the user name or the password is too long for it");
-	else
-		end_no_memory(probe);
-}
-
-/* ---- from the name on */
-
-static void
-on_connect_ended(void *owner, const struct connect_result *result)
-{
-	struct probe *probe = owner;
-
-	probe->connecting = NULL;
-	if (result->cause != CAUSE_OK) {
-		end_unconnected(probe, result);
-		return;
-	}
-	if (probe->endpoint->proxy.kind != PROXY_NONE) {
-		start_tunnel(probe, result->fd); /* the server's address is not known here */
-		return;
-	}
-	keep_address(probe, &result->address);
-	if (result->note[0] != '\0')
-		verdict_note(probe->verdict, "%s", result->note);
-	start_stream(probe, result->fd);
+	if (end->has_address)
+		keep_address(probe, &end->address);
+	if (end->note[0] != '\0')
+		verdict_note(probe->verdict, "%s", end->note);
+	start_stream(probe, end->fd);
 }
 
 /* H3-15: is this a server with a choice of families? */
@@ -525,29 +463,18 @@ has_two_families(const struct endpoint *endpoint)
 void
 probe_start(struct probe *probe)
 {
-	static const struct connect_calls calls = { .resolved = on_resolved,
-		.ended = on_connect_ended };
+	static const struct way_calls calls = { .resolved = on_resolved, .ended = on_way_ended };
 	const struct endpoint *endpoint = probe->endpoint;
-	const struct proxy *proxy = &endpoint->proxy;
-	struct address source;
-	struct connect_to to = {
-		.host = proxy->kind == PROXY_NONE ? endpoint->host : proxy->host,
-		.port = proxy->kind == PROXY_NONE ? endpoint->port : proxy->port,
-		.family = endpoint->family,
-		.is_ipv4_first = has_two_families(endpoint) &&
-				 stalls_has(&probe->probes->stalls, endpoint->host, probe->began),
-	};
+	bool is_ipv4_first = has_two_families(endpoint) &&
+			     stalls_has(&probe->probes->stalls, endpoint->host, probe->began);
 
 	probe_enter(probe, PROBE_CONNECTING);
 	enter_stage(probe, STAGE_DNS);
-	if (endpoint->source_address &&
-		address_parse(endpoint->source_address, &source) == ERR_OK) /* config saw to it */
-		to.source = &source;
-	if (to.is_ipv4_first)
+	if (is_ipv4_first)
 		verdict_note(probe->verdict, "IPv4 was tried first: TLS stalled over IPv6 lately");
-	if (connect_start(probe->probes->base, probe->probes->resolver, &to, &calls, probe,
-		    &probe->connecting) != ERR_OK) {
-		probe->connecting = NULL;
+	if (way_start(probe->probes->base, probe->probes->resolver, endpoint, endpoint->port,
+		    is_ipv4_first, &calls, probe, &probe->way) != ERR_OK) {
+		probe->way = NULL;
 		probe_end_cause(probe, STAGE_DNS, CAUSE_LOCAL_LIMIT, "out of memory");
 	}
 }
@@ -597,17 +524,14 @@ static void
 on_timeout(struct probe *probe)
 {
 	struct dialogue_step step = { 0 };
-	struct connect_result result;
-	struct connecting *connecting = probe->connecting;
+	struct way_end end;
+	struct way *way = probe->way;
 
 	switch (probe->state) {
 	case PROBE_CONNECTING:
-		probe->connecting = NULL;
-		connect_give_up(connecting, &result);
-		end_unconnected(probe, &result);
-		break;
-	case PROBE_TUNNEL:
-		end_proxy_failed(probe, "no whole answer");
+		probe->way = NULL;
+		way_give_up(way, &end);
+		end_unconnected(probe, &end);
 		break;
 	case PROBE_TLS:
 		on_timeout_tls(probe);

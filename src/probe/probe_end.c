@@ -43,12 +43,8 @@ void
 probe_close(struct probe *probe)
 {
 	event_del(&probe->timer);
-	if (probe->connecting) {
-		connect_cancel(probe->connecting);
-		probe->connecting = NULL;
-	}
-	tunnel_cancel(probe->tunnel);
-	probe->tunnel = NULL;
+	way_cancel(probe->way);
+	probe->way = NULL;
 	cancel_asks(probe);
 	stream_free(probe->stream);
 	probe->stream = NULL;
