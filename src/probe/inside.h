@@ -5,6 +5,7 @@
  *	probe.c      one probe in the order of its life, and its time
  *	keys.c       SCRAM's salted passwords, made beside the loop
  *	way.c        from its endpoint to a connected socket
+ *	look.c       one more look, by TLS, at a port that was silent
  *	probe_end.c  its ends: verdict, doubt, goodbye
  */
 #ifndef PROBE_INSIDE_H
@@ -18,6 +19,7 @@
 #include "dialogue/dialogue.h"
 #include "net/child.h"
 #include "net/stream.h"
+#include "probe/silent.h"
 #include "probe/stalls.h"
 #include "probe/keys.h"
 #include "probe/way.h"
@@ -33,6 +35,7 @@ enum probe_state {
 	PROBE_KEY,	  /* the salted password is made */
 	PROBE_DOUBTING,	  /* refused: the command is asked again before that is believed */
 	PROBE_GOODBYE,
+	PROBE_LOOKING, /* at a silent port, by TLS */
 	PROBE_ENDED,
 	PROBE_STATE_COUNT
 };
@@ -64,6 +67,8 @@ struct probe {
 	int64_t lost_before_us;	   /* probes->lost_us as it began */
 	int64_t suspend_before_us; /* suspended_us() as it began */
 
+	bool wants_look; /* after the goodbye */
+	struct peek *peek;
 	bool is_second_try; /* without a ticket */
 	struct verdict *verdict;
 };
@@ -83,6 +88,7 @@ struct probes {
 	struct resolver *resolver;
 	struct tls_library *tls;
 	struct stalls stalls;
+	struct silents silents;
 	struct children *children;
 	struct secret_sources *secrets;
 	struct keys *keys;
@@ -151,5 +157,12 @@ void probe_end_doubt(struct probe *probe);
 void probe_end_early(struct probe *probe);
 /* Lets go of everything that waits and of the connection. */
 void probe_close(struct probe *probe);
+
+/* ---- look.c */
+
+/* The verdict is written: was the port silent, is it known why, or is it to be looked at? */
+void probe_judge_silence(struct probe *probe);
+/* After the goodbye: true where the probe goes on by a look, which ends it. */
+bool probe_look(struct probe *probe);
 
 #endif

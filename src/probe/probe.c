@@ -37,6 +37,7 @@ static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_KEY] = "key",
 	[PROBE_DOUBTING] = "doubting",
 	[PROBE_GOODBYE] = "goodbye",
+	[PROBE_LOOKING] = "looking",
 	[PROBE_ENDED] = "ended",
 };
 
@@ -359,7 +360,8 @@ on_tls_failed(void *owner, const struct tls_failure *why)
 static void
 on_gone(void *owner)
 {
-	probe_end(owner);
+	if (!probe_look(owner))
+		probe_end(owner);
 }
 
 /* ---- the connection ---- */
@@ -555,6 +557,7 @@ on_timeout(struct probe *probe)
 		break;
 	case PROBE_NEW:
 	case PROBE_GOODBYE:
+	case PROBE_LOOKING:
 	case PROBE_ENDED:
 	case PROBE_STATE_COUNT:
 		break;

@@ -43,6 +43,8 @@ void
 probe_close(struct probe *probe)
 {
 	event_del(&probe->timer);
+	peek_cancel(probe->peek);
+	probe->peek = NULL;
 	way_cancel(probe->way);
 	probe->way = NULL;
 	cancel_asks(probe);
@@ -193,6 +195,7 @@ probe_end_dialogue(struct probe *probe, const struct dialogue_step *step)
 	diagnose_finding(probe->endpoint, &finding, probe->verdict);
 	finding_done(&finding);
 	close_verdict(probe);
+	probe_judge_silence(probe);
 	if (!doubt(probe, step->send))
 		say_goodbye(probe, step->send);
 }

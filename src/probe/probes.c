@@ -128,6 +128,7 @@ resources_done(struct probes *probes)
 	resolver_free(probes->resolver);
 	tls_library_free(probes->tls);
 	stalls_done(&probes->stalls);
+	silents_done(&probes->silents);
 	free(probes->helo_name);
 	free(probes->slots);
 	free(probes);
@@ -272,6 +273,8 @@ probes_goodbye(struct probes *probes)
 	for (uint32_t i = 0; i < probes->slot_count; i++) {
 		struct probe *probe = probes->slots[i].probe;
 
+		if (probe)
+			probe->wants_look = false;
 		if (probe && probe->state != PROBE_ENDED && probe->state != PROBE_GOODBYE)
 			probe_end_early(probe);
 	}
@@ -298,5 +301,6 @@ probes_reconfigure(struct probes *probes, const struct probes_settings *settings
 	probes->helo_name = helo_name;
 	probes->fingerprint_key = settings->fingerprint_key;
 	secret_sources_forget(probes->secrets);
+	silents_done(&probes->silents);
 	return ERR_OK;
 }

@@ -298,6 +298,79 @@ def h1_17(t):
     sent_no_secret(t, *ports.values())
 
 
+@test('H1-15: a port that waits for a TLS hello: one extra connection an incident, tls_mode')
+def h1_15(t):
+    host = t.host('ann')
+
+    def implicit(c):
+        c.await_bytes(1)
+        if bytes(c._buffer[:1]) == b'\x16' and c.start_tls():
+            (c.smtp() if c.listener.side == 'smtp' else c.imap()).run()
+
+    def hangs(c):
+        c.wait_end()
+
+    def https(c):
+        c.await_bytes(1)
+        if bytes(c._buffer[:1]) == b'\x16' and c.start_tls():
+            c.sleep(0.5)
+            c.send(b'HTTP/1.1 408 Request Timeout\r\n\r\n')
+            c.wait_end()
+    ports = {'smtp': t.script(host, implicit, 'smtp', 'starttls'),
+             'imap': t.script(host, implicit, 'imap', 'starttls'),
+             'untrusted': t.script(host, implicit, 'smtp', 'starttls', cert='self'),
+             'https': t.script(host, https, 'imap', 'starttls'),
+             'hangs': t.script(host, hangs, 'smtp', 'starttls')}
+    settings = {name: (port, {'security': 'none'} if name == 'imap' else {})
+                for name, port in ports.items()}
+    daemon = t.watch(host, settings, defaults=dict(SHORT, stage_timeout='1s'))
+    endings = {'smtp': 'tls_mode/greeting', 'imap': 'tls_mode/greeting',
+               'untrusted': 'tls_mode/greeting', 'https': 'wrong_protocol/greeting',
+               'hangs': 'reply_timeout/greeting'}
+    found = daemon.expect(endings)
+    for name in ('smtp', 'imap', 'untrusted'):
+        assert found[name]['suggest'] == {'security': 'tls'}, found[name]
+        assert found[name]['next'][0] == 'Set security to "tls".', found[name]
+    assert 'HTTP' in found['https']['detail'] and found['hangs']['notes'], found
+    events = {name: daemon.wait_event(event='state', mailbox=name, level='error')
+              for name in ports}
+    for name, port in ports.items():
+        again = daemon.probe(name)[port.side]['verdict']
+        assert '%s/%s' % (again['cause'], again['stage']) == endings[name], again
+        assert again['suggest'] == found[name]['suggest'], again
+        hellos = [c for c in port.all() if c.client_hello() is not None]
+        assert len(hellos) == 1, (name, len(hellos), len(port.all()))
+        assert len(port.all()) > 2 and events[name]['cause'] == endings[name].split('/')[0]
+        assert heard(port, b'AUTH') + heard(port, b'LOGIN') == 0, port.received()
+    assert daemon.events(event='cause') == []
+    sent_no_secret(t, *ports.values())
+
+
+@test('H1-15: what was found at a silent port is forgotten once it greets')
+def h1_15_again(t):
+    host = t.host('ann')
+    state = {'greets': False}
+
+    def moody(c):
+        if state['greets']:
+            c.smtp().run()
+            return
+        c.await_bytes(1)
+        c.start_tls()
+        c.wait_end()
+    port = t.script(host, moody, 'smtp', 'starttls')
+    daemon = t.watch(host, {'port': port}, defaults={'stage_timeout': '1s', 'interval': '1h',
+                                                     'retry_interval': '1h', 'retry_max': '1h'})
+    daemon.expect({'port': 'tls_mode/greeting'})
+    assert daemon.probe('port')['smtp']['verdict']['cause'] == 'tls_mode'
+    state['greets'] = True
+    assert daemon.probe('port')['smtp']['verdict']['ok']
+    state['greets'] = False
+    before = len(port.all())
+    assert daemon.probe('port')['smtp']['verdict']['cause'] == 'tls_mode'
+    assert len(port.all()) == before + 2, 'another incident is another look'
+
+
 @test('H1-16: a TLS alert instead of a greeting: tls_mode/greeting, and what to set')
 def h1_16(t):
     host = t.host('ann')
