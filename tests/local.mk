@@ -33,6 +33,7 @@ PYTHON_TESTS = \
 	tests/e2e/test_contract.py \
 	tests/e2e/test_screen.py \
 	tests/e2e/test_completion.py \
+	tests/e2e/test_certificates.py \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \

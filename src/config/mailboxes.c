@@ -334,6 +334,23 @@ find_port(const struct scope *own, struct endpoint *endpoint)
 				  : port_of_security(endpoint->side, endpoint->security);
 }
 
+/* contract 3: cert_warn */
+static void
+find_steps(const struct scopes *scopes, struct watch_rules *rules)
+{
+	static const uint32_t fallback_s[] = { 21 * 86400, 7 * 86400, 86400 };
+	const struct slot *slot = scopes_find(scopes, SETTING_CERT_WARN);
+
+	memcpy(rules->cert_warn_s, fallback_s, sizeof(fallback_s));
+	rules->cert_warn_count =
+		slot ? (size_t)config_setting_length(slot->at) : COUNT_OF(fallback_s);
+	for (size_t i = 0; slot && i < rules->cert_warn_count; i++) {
+		int64_t step_us = duration_value(config_setting_get_elem(slot->at, (unsigned)i));
+
+		rules->cert_warn_s[i] = (uint32_t)(step_us / US_PER_S);
+	}
+}
+
 static void
 find_rules(
 	struct entry *entry, enum side side, const struct scopes *scopes, struct watch_rules *rules)
@@ -346,6 +363,7 @@ find_rules(
 	rules->retry_max_us = most ? most->number : rules->interval_us;
 	rules->confirm = (unsigned)scopes_number(scopes, SETTING_CONFIRM);
 	rules->recover = (unsigned)scopes_number(scopes, SETTING_RECOVER);
+	find_steps(scopes, rules);
 	if (rules->retry_interval_us > rules->interval_us)
 		rules->retry_interval_us = rules->interval_us;
 	if (rules->retry_max_us > rules->interval_us)

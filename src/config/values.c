@@ -219,14 +219,14 @@ is_sequence(const config_setting_t *at)
 }
 
 static bool
-check_durations(struct judged *j)
+check_sequence(struct judged *j, int least, int most, const char *form)
 {
-	int length = is_sequence(j->at) ? config_setting_length(j->at) : 0;
+	int length = is_sequence(j->at) ? config_setting_length(j->at) : -1;
 
-	if (length < 1 || length > WATCH_MOST_COUNTS) {
-		FAULT(j, "%s; write 1 to %d durations, as [\"1h\", \"6h\"]",
-			is_sequence(j->at) ? "too few or too many" : type_words(j->at),
-			WATCH_MOST_COUNTS);
+	if (length < least || length > most) {
+		FAULT(j, "%s; write %d to %d durations, as %s",
+			is_sequence(j->at) ? "too few or too many" : type_words(j->at), least, most,
+			form);
 		return false;
 	}
 	for (int i = 0; i < length; i++) {
@@ -237,6 +237,18 @@ check_durations(struct judged *j)
 			return false;
 	}
 	return true;
+}
+
+static bool
+check_durations(struct judged *j)
+{
+	return check_sequence(j, 1, WATCH_MOST_COUNTS, "[\"1h\", \"6h\"]");
+}
+
+static bool
+check_steps(struct judged *j)
+{
+	return check_sequence(j, 0, WATCH_MOST_STEPS, "[\"21d\", \"7d\", \"1d\"]");
 }
 
 enum err
@@ -759,6 +771,7 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_LABELS] = check_labels,
 	[KIND_COUNTS] = check_counts,
 	[KIND_DURATIONS] = check_durations,
+	[KIND_STEPS] = check_steps,
 };
 
 bool

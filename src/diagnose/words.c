@@ -314,6 +314,19 @@ trouble_words(const struct alert *event)
 	return words[trouble];
 }
 
+/* What became of a certificate, to the reader. */
+static const char *
+certificate_words(const struct alert *event)
+{
+	struct bytes what = bytes_of(event->what);
+
+	if (bytes_equal(what, BYTES("ends")))
+		return "After that mail programs, and we, refuse to talk to the server.";
+	if (bytes_equal(what, BYTES("changed")))
+		return "It is valid, and not the old one renewed.";
+	return NULL;
+}
+
 /* A sentence of its own for kinds that msg alone does not explain. */
 static const char *
 kind_words(const struct alert *event)
@@ -333,6 +346,8 @@ kind_words(const struct alert *event)
 		return "Logins are made again.";
 	case EVENT_OUTAGE:
 		return "Its mailboxes are not told singly while this lasts.";
+	case EVENT_CERT:
+		return certificate_words(event);
 	case EVENT_TROUBLE:
 		return trouble_words(event);
 	case EVENT_PAUSE:
@@ -436,6 +451,8 @@ put_text(struct buf *out, const struct alert *event)
 	put_msg(out, event);
 	if (event->kind == EVENT_STATE && event->was)
 		buf_put_format(out, " (was: %s)", event->was);
+	if (event->kind == EVENT_CERT)
+		put_time(out, ", valid until ", event->until);
 	/* Of a failing endpoint the time stands beside it, further on. */
 	if (!is_told_with_cause(event))
 		put_time(out, " since ", event->since);
@@ -472,6 +489,10 @@ words_event(struct alert *event)
 	if (is_told_with_cause(event) && event->next.count == 0)
 		err = put_next(event->cause, bytes_of(event->suggested), false,
 			bytes_of(event->mailbox), bytes_of(event->address), &event->next);
+	if (event->kind == EVENT_CERT && event->next.count == 0 &&
+		bytes_equal(bytes_of(event->what), BYTES("ends")))
+		err = texts_add(
+			&event->next, BYTES("Renew it, or tell the server's admin."), MOST_NEXT);
 	if (err == ERR_OK)
 		err = set_text(&event->msg, put_msg, event);
 	if (err == ERR_OK)

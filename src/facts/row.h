@@ -12,6 +12,8 @@
 	X(MAILBOX, "mailbox")	/* key: NAME: what was told, pause */                              \
 	X(ACCOUNT, "account")	/* key: the account's (hex of a hash): refused logins, booking,    \
 				   brake */                                                        \
+	X(CERTIFICATES,                                                                            \
+		"certificates") /* key: HOST/smtp, HOST/imap: shown there, and what was told */    \
 	X(DAEMON, "daemon")	/* key: a word: troubles told, last event id, clean end */
 
 #define X(name, word) ROW_##name,

@@ -112,7 +112,9 @@ rules_equal(const struct watch_rules *a, const struct watch_rules *b)
 {
 	return a->interval_us == b->interval_us && a->retry_interval_us == b->retry_interval_us &&
 	       a->retry_max_us == b->retry_max_us && a->confirm == b->confirm &&
-	       a->recover == b->recover;
+	       a->recover == b->recover && a->cert_warn_count == b->cert_warn_count &&
+	       memcmp(a->cert_warn_s, b->cert_warn_s,
+		       a->cert_warn_count * sizeof(a->cert_warn_s[0])) == 0;
 }
 
 static void

@@ -326,6 +326,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	schedule_begun(watch, begun, begun_count);
 	claim_rest(watch);
 	account_sweep(watch);
+	certificates_sweep(watch);
 	watch->is_configured = true;
 	free(begun);
 	free(plans);

@@ -242,6 +242,29 @@ struct mailbox {
 	struct watched *sides[SIDE_COUNT];
 };
 
+/* ---- certificates (certificates.c) */
+
+#define LEAVES_MOST 16 /* of one place; more is a farm of servers */
+#define LEAF_END_MOST_US (INT64_C(4102444800) * US_PER_S) /* the year 2100: no row says more */
+
+/* One certificate, wherever it is shown. */
+struct leaf {
+	UT_hash_handle hh;
+	uint8_t sha256[32];
+	char *authority; /* who signed it */
+	wall_t not_after;
+	int64_t told_us; /* the nearest step of cert_warn that was told; 0: none */
+	size_t places;	 /* that know it */
+};
+
+/* One side of a server, and what it showed; the one shown last stands first. */
+struct leaf_place {
+	UT_hash_handle hh;
+	char *key; /* HOST/side */
+	struct leaf *known[LEAVES_MOST];
+	size_t count;
+};
+
 /* Probes that a person waits for. */
 struct request {
 	UT_hash_handle hh;
@@ -288,6 +311,8 @@ struct watch {
 	struct probe *probes;
 	struct request *requests;
 	struct stored *stored;
+	struct leaf *leaves;
+	struct leaf_place *leaf_places;
 
 	mono_t now; /* of the call under way, or the last one */
 	wall_t wall;
@@ -449,7 +474,26 @@ void mailbox_settle(struct watch *watch, struct mailbox *mailbox, const struct w
 void mailbox_settle_quietly(struct watch *watch, struct mailbox *mailbox);
 void mailbox_uncount(struct watch *watch, struct mailbox *mailbox);
 
+/* ---- certificates.c */
+
+/* Of a verdict that counts: tells what is new of the server's certificate, or that it ends. */
+void certificates_seen(
+	struct watch *watch, const struct watched *endpoint, const struct verdict *verdict);
+void certificates_sweep(struct watch *watch);
+/* Each finds or makes; NULL: no memory. */
+struct leaf *leaf_get(struct watch *watch, const uint8_t sha256[32], struct bytes authority);
+struct leaf_place *leaf_place_get(struct watch *watch, const char *key);
+/* In front; there is room. */
+void leaf_place_add(struct leaf_place *place, struct leaf *leaf);
+/* One place less knows it; without any it goes. */
+void leaf_drop(struct watch *watch, struct leaf *leaf);
+void leaf_place_free(struct watch *watch, struct leaf_place *place);
+
 /* ---- tell.c */
+
+/* what: ends, changed, renewed */
+void tell_certificate(struct watch *watch, const struct watched *endpoint,
+	const struct certificate *certificate, const char *what);
 
 void tell_state(struct watch *watch, const struct mailbox *mailbox, const enum part was[SIDE_COUNT],
 	const struct watched *by);
@@ -472,6 +516,7 @@ void row_keep_endpoint(struct watch *watch, const struct watched *endpoint);
 void row_keep_mailbox(struct watch *watch, const struct mailbox *mailbox);
 /* Forgets it where there is nothing to remember. */
 void row_keep_account(struct watch *watch, struct account *account);
+void row_keep_certificates(struct watch *watch, const struct leaf_place *place);
 void row_keep_trouble(struct watch *watch, enum trouble trouble);
 void row_keep_clean(struct watch *watch);
 void row_forget(struct watch *watch, enum row_kind kind, const char *key);

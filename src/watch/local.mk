@@ -4,6 +4,7 @@ src_watch_libwatch_a_SOURCES = \
 	src/watch/configure.c src/watch/apply.c src/watch/claim.c src/watch/plan.h \
 	src/watch/schedule.c src/watch/server.c \
 	src/watch/account.c src/watch/brake.c src/watch/account_counts.c \
-	src/watch/state.c src/watch/tell.c \
-	src/watch/rows.c src/watch/rows_read.c src/watch/rows_account.c src/watch/reading.h \
+	src/watch/state.c src/watch/tell.c src/watch/certificates.c \
+	src/watch/rows.c src/watch/rows_read.c src/watch/rows_account.c \
+	src/watch/rows_certificates.c src/watch/reading.h \
 	src/watch/ask.c src/watch/view.c

@@ -31,8 +31,12 @@ bool reading_side(struct reading *reading, const json_t *object, enum side *out)
 void reading_fingerprint(struct reading *reading, const json_t *object, struct fingerprint *out);
 /* 0 to 15, or -1 */
 int reading_hex_digit(char byte);
+/* False: hex is not just `len` bytes. */
+bool reading_hex(struct bytes hex, uint8_t *out, size_t len);
 
 /* rows_account.c: the whole row of an account. */
 void reading_account(struct watch *watch, struct reading *reading, struct bytes key);
+/* rows_certificates.c: the whole row of one side of a server. */
+void reading_certificates(struct watch *watch, struct reading *reading, struct bytes key);
 
 #endif

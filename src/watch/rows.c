@@ -273,6 +273,38 @@ row_keep_account(struct watch *watch, struct account *account)
 	keep(watch, ROW_ACCOUNT, strdup(account->key), &row);
 }
 
+/* ---- certificates */
+
+static void
+put_leaf(struct buf *row, const struct leaf *leaf)
+{
+	if (row->at[row->len - 1] != '[')
+		buf_put_byte(row, ',');
+	buf_put_byte(row, '{');
+	put_name(row, "sha256");
+	buf_put_byte(row, '"');
+	buf_put_hex(row, (struct bytes){ (const char *)leaf->sha256, sizeof(leaf->sha256) });
+	buf_put_byte(row, '"');
+	put_word(row, "authority", leaf->authority);
+	put_wall(row, "not_after", leaf->not_after);
+	put_wall(row, "told", (wall_t){ leaf->told_us });
+	buf_put_byte(row, '}');
+}
+
+void
+row_keep_certificates(struct watch *watch, const struct leaf_place *place)
+{
+	struct buf row = { 0 };
+
+	buf_put_byte(&row, '{');
+	put_name(&row, "known");
+	buf_put_byte(&row, '[');
+	for (size_t i = 0; i < place->count && buf_err(&row) == ERR_OK; i++)
+		put_leaf(&row, place->known[i]);
+	buf_put_byte(&row, ']');
+	keep(watch, ROW_CERTIFICATES, strdup(place->key), &row);
+}
+
 /* ---- the daemon */
 
 void
@@ -317,6 +349,7 @@ watch_keep_all(struct watch *watch)
 {
 	struct mailbox *mailbox, *next_mailbox;
 	struct account *account, *next_account;
+	struct leaf_place *place, *next_place;
 
 	HASH_ITER (hh, watch->by_name, mailbox, next_mailbox) {
 		row_keep_mailbox(watch, mailbox);
@@ -327,6 +360,8 @@ watch_keep_all(struct watch *watch)
 	}
 	HASH_ITER (hh, watch->accounts, account, next_account)
 		row_keep_account(watch, account);
+	HASH_ITER (hh, watch->leaf_places, place, next_place)
+		row_keep_certificates(watch, place);
 	for (size_t i = 0; i < TROUBLE_COUNT; i++) {
 		if (watch->troubles[i].is_open)
 			row_keep_trouble(watch, (enum trouble)i);

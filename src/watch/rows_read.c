@@ -78,25 +78,30 @@ reading_hex_digit(char byte)
 	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
 }
 
+bool
+reading_hex(struct bytes hex, uint8_t *out, size_t len)
+{
+	if (hex.len != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = reading_hex_digit(hex.at[2 * i]),
+		    low = reading_hex_digit(hex.at[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
 void
 reading_fingerprint(struct reading *reading, const json_t *object, struct fingerprint *out)
 {
 	struct bytes hex = BYTES_NONE;
 
 	if (!reading_text(reading, object, "fingerprint", &hex) ||
-		hex.len != 2 * sizeof(out->bytes)) {
+		!reading_hex(hex, out->bytes, sizeof(out->bytes)))
 		reading_wrong(reading, "fingerprint");
-		return;
-	}
-	for (size_t i = 0; i < sizeof(out->bytes); i++) {
-		int high = reading_hex_digit(hex.at[2 * i]),
-		    low = reading_hex_digit(hex.at[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			reading_wrong(reading, "fingerprint");
-		else
-			out->bytes[i] = (uint8_t)(high << 4 | low);
-	}
 }
 
 static void
@@ -295,6 +300,7 @@ watch_restore(struct watch *watch, enum row_kind kind, struct bytes key, struct 
 		[ROW_ENDPOINT] = restore_endpoint,
 		[ROW_MAILBOX] = restore_mailbox,
 		[ROW_ACCOUNT] = reading_account,
+		[ROW_CERTIFICATES] = reading_certificates,
 		[ROW_DAEMON] = restore_daemon,
 	};
 	struct reading reading = { 0 };

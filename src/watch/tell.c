@@ -250,6 +250,27 @@ tell_brake_end(struct watch *watch, struct account *account, const char *detail)
 	watch_tell(watch, event);
 }
 
+/* ---- certificates: of a server, whoever of its mailboxes saw it */
+
+void
+tell_certificate(struct watch *watch, const struct watched *endpoint,
+	const struct certificate *certificate, const char *what)
+{
+	struct alert *event = watch_event(watch, watch->wall, EVENT_CERT);
+	struct buf detail = { 0 };
+
+	if (!event)
+		return;
+	event->server = copied(endpoint->server->host);
+	event->what = copied(what);
+	event->until = certificate->not_after;
+	buf_put_format(&detail, "%s, issued by %s",
+		certificate->subject ? certificate->subject : "",
+		certificate->issuer ? certificate->issuer : "");
+	event->detail = buf_take(&detail);
+	watch_tell(watch, event);
+}
+
 /* ---- people, and the daemon itself */
 
 void

@@ -45,6 +45,7 @@ watch_free(struct watch *watch)
 	struct probe *probe, *next_probe;
 	struct request *request, *next_request;
 	struct stored *stored, *next_stored;
+	struct leaf_place *place, *next_place;
 	struct watch_command command;
 
 	if (!watch)
@@ -71,6 +72,8 @@ watch_free(struct watch *watch)
 	}
 	HASH_ITER (hh, watch->stored, stored, next_stored)
 		stored_free(watch, stored);
+	HASH_ITER (hh, watch->leaf_places, place, next_place)
+		leaf_place_free(watch, place);
 	for (size_t i = 0; i < TROUBLE_COUNT; i++)
 		free(watch->troubles[i].detail);
 	heap_done(&watch->due);
@@ -284,6 +287,7 @@ book(struct watch *watch, struct probe *probe, struct verdict *verdict)
 		}
 		return verdict;
 	}
+	certificates_seen(watch, endpoint, verdict);
 	was_sibling = endpoint->is_sibling;
 	endpoint->is_sibling = false;
 	if (is_refused) {

@@ -18,12 +18,16 @@ struct watch;
 
 /* ---- what the settings say; borrowed for the call, copied where kept */
 
+#define WATCH_MOST_STEPS 8
+
 struct watch_rules {
 	int64_t interval_us;
 	int64_t retry_interval_us;
 	int64_t retry_max_us;
 	unsigned confirm;
 	unsigned recover;
+	uint32_t cert_warn_s[WATCH_MOST_STEPS]; /* before a certificate ends, in any order */
+	size_t cert_warn_count;
 };
 
 struct watch_endpoint {

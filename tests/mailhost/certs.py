@@ -21,6 +21,7 @@ ADDRESSES = ['127.0.0.%d' % n for n in range(1, 33)] + ['::1']
 HERE = ','.join(['DNS:localhost', 'DNS:mail.test.example'] + ['IP:' + a for a in ADDRESSES])
 ELSEWHERE = 'DNS:other.test.example,DNS:www.other.test.example'
 PAST = ('20200101000000Z', '20210101000000Z')
+SOON_SECONDS = 13 * 86400 // 2
 FUTURE = ('20400101000000Z', '20410101000000Z')
 
 # name -> what is wrong with it. Each is tried by the self-test.
@@ -32,6 +33,7 @@ NAMES = {
     'commonname': 'valid, with the host in the common name alone and none in the SAN',
     'nul': 'valid, SAN with a NUL inside: localhost\\0.evil.test',
     'expired': 'ended in 2021',
+    'soon': 'nothing; it ends in six days and a half',
     'future': 'begins in 2040',
     'self': 'signed by itself',
     'allbad': 'signed by itself, ended, and for another name',
@@ -122,6 +124,8 @@ def _make_all(folder):
     der = bytes([0x30, 2 + len(nul), 0x82, len(nul)]) + nul
     _signed(folder, 'nul', 'ca', 'nul', ['subjectAltName=DER:' + der.hex(':')])
     _signed(folder, 'expired', 'ca', 'mail.test.example', leaf, dates=PAST)
+    _signed(folder, 'soon', 'ca', 'mail.test.example', leaf,
+            dates=(PAST[0], time.strftime('%Y%m%d%H%M%SZ', time.gmtime(time.time() + SOON_SECONDS))))
     _signed(folder, 'future', 'ca', 'mail.test.example', leaf, dates=FUTURE)
     _self_signed(folder, 'self', 'localhost', [san])
     _signed(folder, 'allbad', None, 'nowhere.test.example', ['subjectAltName=' + ELSEWHERE],

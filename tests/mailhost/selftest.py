@@ -208,7 +208,7 @@ def imap_can_be_disabled_for_an_account(host):
 def certificates_are_what_they_say(host):
     expect = {'good': None, 'second': None, 'intermediate': None, 'other': 'IP address mismatch',
               'dnsip': 'IP address mismatch', 'commonname': 'IP address mismatch',
-              'nul': 'IP address mismatch', 'expired': 'expired', 'future': 'not yet valid',
+              'nul': 'IP address mismatch', 'expired': 'expired', 'soon': None, 'future': 'not yet valid',
               'self': 'self-signed', 'allbad': 'expired|self-signed', 'foreign': 'self-signed',
               'nointermediate': 'local issuer', 'byleaf': 'CA certificate',
               'weakkey': 'too weak', 'weakhash': 'too weak'}

@@ -50,6 +50,10 @@ tell(struct world *world, const struct alert *event)
 		.level = event->level };
 	if (event->mailbox)
 		snprintf(told->mailbox, sizeof(told->mailbox), "%s", event->mailbox);
+	else if (event->server)
+		snprintf(told->mailbox, sizeof(told->mailbox), "%s", event->server);
+	if (event->what)
+		snprintf(told->state, sizeof(told->state), "%s", event->what);
 	if (event->state)
 		snprintf(told->state, sizeof(told->state), "%s", event->state);
 	if (event->was)
@@ -223,11 +227,30 @@ probe_leave(struct world *world, uint64_t token, bool is_allowed)
 	}
 }
 
+/* The certificate of a probe that came so far. */
+static void
+put_certificate(struct verdict *verdict, struct place *place)
+{
+	const struct shown *shown = &place->shown[place->shown_next++];
+	struct certificate *certificate = &verdict->tls.certificate;
+	struct buf issuer = { 0 };
+	uint64_t hash = hash_bytes(bytes_of(shown->name), 7);
+
+	place->shown_next %= place->shown_count;
+	verdict->tls.has_tls = verdict->tls.has_certificate = true;
+	memcpy(certificate->sha256, &hash, sizeof(hash));
+	certificate->not_after = shown->not_after;
+	certificate->subject = strdup(place->name);
+	/* An authority changes its intermediates at will. */
+	buf_put_format(&issuer, "CN=R%u,O=%s,C=XX", (unsigned)(hash % 9), shown->authority);
+	certificate->issuer = buf_take(&issuer);
+}
+
 static struct verdict *
 verdict_of(struct world *world, const struct sim_probe *probe)
 {
 	struct verdict *verdict = verdict_new();
-	const struct place *place = &world->places[probe->server];
+	struct place *place = &world->places[probe->server];
 
 	if (!verdict)
 		abort();
@@ -242,6 +265,8 @@ verdict_of(struct world *world, const struct sim_probe *probe)
 	verdict->fingerprint = probe->fingerprint;
 	if (cause_has(verdict->cause, CAUSE_WAIT))
 		verdict->wait_us = place->wait_us;
+	if (place->shown_count > 0 && verdict->stage > STAGE_TLS)
+		put_certificate(verdict, place);
 	verdict->began = probe->began;
 	verdict->ended = world_wall(world);
 	return verdict;

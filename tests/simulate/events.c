@@ -31,6 +31,19 @@ read_outcome(const char *word, struct outcome *out)
 	       (!slash || stage_from_name(bytes_of(slash + 1), &out->stage) == ERR_OK);
 }
 
+/* SERVER shows NAME[,NAME...] [by AUTHORITY] for DURATION */
+static bool
+do_show(struct play *play, const struct line *line, struct place *place, char **words, size_t count)
+{
+	const char *authority = count == 6 ? words[3] : "Authority";
+	int64_t how_long;
+
+	if ((count != 4 && count != 6) || !story_duration(words[count - 1], &how_long))
+		return fail(play, line, "shows NAME[,NAME] [by AUTHORITY] for DURATION");
+	world_show(play->world, place, words[1], authority, how_long);
+	return true;
+}
+
 /* SERVER refuses connections | hangs | answers | plays OUTCOME,OUTCOME... | wants WAIT */
 static bool
 run_place(
@@ -44,6 +57,8 @@ run_place(
 		place->mood = MOOD_HANGS;
 	else if (strcmp(words[0], "answers") == 0)
 		place->mood = MOOD_ANSWERS;
+	else if (strcmp(words[0], "shows") == 0)
+		return do_show(play, line, place, words, count);
 	else if (strcmp(words[0], "wants") == 0 && count == 2)
 		return story_duration(words[1], &place->wait_us) || fail(play, line, "duration");
 	else if (strcmp(words[0], "plays") == 0 && count == 2) {

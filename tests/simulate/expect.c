@@ -184,6 +184,8 @@ is_kind(const struct told_event *told, const char *metric)
 {
 	if (strcmp(event_kind_name(told->kind), metric) == 0)
 		return true;
+	if (told->kind == EVENT_CERT && strncmp(metric, "cert-", 5) == 0)
+		return strcmp(metric + 5, told->state) == 0;
 	if (told->kind != EVENT_STATE)
 		return false;
 	if (strcmp(metric, "ok") == 0 || strcmp(metric, "removed") == 0)

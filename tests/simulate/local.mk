@@ -12,6 +12,9 @@ EXTRA_DIST += \
 	tests/simulate/blip.story \
 	tests/simulate/braked_and_down.story \
 	tests/simulate/causes_in_turn.story \
+	tests/simulate/certificate_ends.story \
+	tests/simulate/certificate_in_turn.story \
+	tests/simulate/certificate_renewed.story \
 	tests/simulate/clock_jumps.story \
 	tests/simulate/dead_server.story \
 	tests/simulate/fail_fail_ok.story \

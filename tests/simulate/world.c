@@ -132,6 +132,22 @@ world_suspend(struct world *world, int64_t for_us)
 	daemon_carry_out(world);
 }
 
+void
+world_show(struct world *world, struct place *place, char *names, const char *authority,
+	int64_t for_us)
+{
+	char *name;
+
+	place->shown_count = place->shown_next = 0;
+	while ((name = strsep(&names, ",")) && place->shown_count < MOST_TURNS) {
+		struct shown *shown = &place->shown[place->shown_count++];
+
+		snprintf(shown->name, sizeof(shown->name), "%s", name);
+		snprintf(shown->authority, sizeof(shown->authority), "%s", authority);
+		shown->not_after.us = world_wall(world).us + for_us;
+	}
+}
+
 /* ---- what people do */
 
 void
@@ -333,7 +349,8 @@ world_settings_init(struct world_settings *settings)
 		.latency_us = 200 * US_PER_MS,
 		.start_us = 9 * US_PER_H,
 		.mono_us = 1000 * US_PER_S,
-		.rules = { 5 * US_PER_M, US_PER_M, 5 * US_PER_M, 3, 2 },
+		.rules = { 5 * US_PER_M, US_PER_M, 5 * US_PER_M, 3, 2,
+			{ 21 * 86400, 7 * 86400, 86400 }, 3 },
 		.limits = { .in_flight = 1000,
 			.connections = 8,
 			.logins_per_minute = 30,

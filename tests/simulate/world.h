@@ -57,12 +57,22 @@ struct outcome {
 	enum stage stage;
 };
 
+/* A certificate that a server shows. */
+struct shown {
+	char name[WORD_MOST];
+	char authority[WORD_MOST];
+	wall_t not_after;
+};
+
 struct place { /* a server */
 	char name[WORD_MOST];
 	enum mood mood;
 	struct outcome turns[MOST_TURNS];
 	size_t turn_count;
-	int64_t wait_us; /* it names this time to wait */
+	int64_t wait_us;		/* it names this time to wait */
+	struct shown shown[MOST_TURNS]; /* in turn, as by several backends */
+	size_t shown_count;
+	size_t shown_next;
 };
 
 /* One mailbox and its owner. */
@@ -109,6 +119,9 @@ void world_free(struct world *world);
 /* Runs until the wall clock of the story (start of day + real time) says so. */
 void world_run_to(struct world *world, int64_t story_us);
 
+/* SERVER shows these, in turn, from now on. */
+void world_show(struct world *world, struct place *place, char *names, const char *authority,
+	int64_t for_us);
 struct person *world_person(struct world *world, const char *name);
 struct place *world_place(struct world *world, const char *name);
 uint32_t world_person_index(struct world *world, const char *name);

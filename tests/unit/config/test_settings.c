@@ -78,6 +78,9 @@ test_settings_of_the_contract_load(void **state)
 	assert_int_equal(imap->mechanism, MECHANISM_AUTO);
 	assert_int_equal(imap->family, FAMILY_ANY);
 	assert_false(imap->insecure_auth);
+	assert_int_equal(mailbox->rules[SIDE_IMAP].cert_warn_count, 3);
+	assert_int_equal(mailbox->rules[SIDE_IMAP].cert_warn_s[0], 21 * 86400);
+	assert_int_equal(mailbox->rules[SIDE_IMAP].cert_warn_s[2], 86400);
 	assert_string_equal(mailbox->sites[SIDE_IMAP], "example.com");
 	fixture_end(&f);
 }
@@ -161,7 +164,8 @@ test_settings_names_that_do_not_exist_are_told(void **state)
 		{ "of a later issue",
 			"uplink = { share = 0.5; };\ndefaults = { notify = []; remind = []; };",
 			"main.conf:1: uplink: not built yet in this version; leave it out\n"
-			"main.conf:2: defaults.notify: not built yet in this version; leave it out\n"
+			"main.conf:2: defaults.notify: not built yet in this version; leave it "
+			"out\n"
 			"main.conf:2: defaults.remind: not built yet in this version; leave it "
 			"out\n" },
 		{ "a word of a later issue", "defaults = { auth = \"xoauth2\"; };",
@@ -224,6 +228,16 @@ test_settings_values_are_judged(void **state)
 		{ "no counts", "limits = { refused_logins = 4; };",
 			"main.conf:1: limits.refused_logins: a number; write 1 to 4 counts, as "
 			"[\"2/1h\", \"4/1d\"]\n" },
+		{ "warnings of a certificate", "defaults = { cert_warn = [\"21d\", \"soon\"]; };",
+			"main.conf:1: defaults.cert_warn: \"soon\" is no duration; write one as "
+			"\"90s\", \"5m\" or \"1h30m\"\n" },
+		{ "one warning", "defaults = { cert_warn = \"21d\"; };",
+			"main.conf:1: defaults.cert_warn: a text in quotes; write 0 to 8 "
+			"durations, as [\"21d\", \"7d\", \"1d\"]\n" },
+		{ "too near a warning", "defaults = { cert_warn = [30]; };",
+			"main.conf:1: defaults.cert_warn: 30s is out of range; write \"1m\" to "
+			"\"3650d\"\n" },
+		{ "none", "defaults = { cert_warn = []; };", "" },
 		{ "a label's name", MAILBOX_WITH("labels = { Owner = \"x\"; };"),
 			"main.conf:1: mailboxes.a.labels: \"Owner\" is no label's name; write a-z, "
 			"0-9 and _, at most 32, first a "

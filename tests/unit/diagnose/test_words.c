@@ -197,6 +197,26 @@ test_words_event_has_msg(void **state)
 	}
 }
 
+static void
+test_words_of_a_certificate_say_until_when(void **state)
+{
+	struct alert *event = alert_new(EVENT_CERT);
+
+	(void)state;
+	event->time = noon;
+	event->server = copy("imap.example.com");
+	event->what = copy("ends");
+	event->until = wall_add(noon, 6 * US_PER_D + US_PER_H);
+	event->detail = copy("CN=imap.example.com, issued by O=Authority");
+	assert_ok(words_event(event));
+	assert_string_equal(event->text,
+		"imap.example.com: certificate ends in 6 days, valid until 2026-11-30T13:00:00Z. "
+		"After that mail programs, and we, refuse to talk to the server. "
+		"CN=imap.example.com, issued by O=Authority. "
+		"Next: Renew it, or tell the server's admin.");
+	alert_free(event);
+}
+
 /* contract 6: what, which side, since when, the server's words, what to do next. */
 static void
 test_words_event_text_is_enough_on_its_own(void **state)
@@ -274,6 +294,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_words_next_begin_with_what_is_suggested),
 	cmocka_unit_test(test_words_next_name_helo_name),
 	cmocka_unit_test(test_words_event_has_msg),
+	cmocka_unit_test(test_words_of_a_certificate_say_until_when),
 	cmocka_unit_test(test_words_event_text_is_enough_on_its_own),
 	cmocka_unit_test(test_words_event_text_is_sentences),
 };

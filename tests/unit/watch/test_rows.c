@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define INCIDENT "\"incident\":\"01KAT0000000000000000000AA\""
+#define SHA256 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define KEY "0123456789abcdef0123456789abcdef"
 
 static const struct row_row {
@@ -96,6 +97,31 @@ static const struct row_row {
 		BYTES("4"
 		      "123456789abcdef0123456789abcdef"),
 		BYTES("{\"tried\":[],\"booked\":[{},{},{},{}]}"), ERR_DAMAGED },
+	{ "certificates", ROW_CERTIFICATES, BYTES("imap.example.com/imap"),
+		BYTES("{\"known\":[{\"sha256\":\"" SHA256
+		      "\",\"authority\":\"O=A\",\"not_after\":1795478400000000,\"told\":"
+		      "604800000000}]}"),
+		ERR_OK },
+	{ "certificates twice", ROW_CERTIFICATES, BYTES("imap.example.com/imap"),
+		BYTES("{\"known\":[]}"), ERR_DAMAGED },
+	{ "certificates of no side", ROW_CERTIFICATES, BYTES("imap.example.com"),
+		BYTES("{\"known\":[]}"), ERR_DAMAGED },
+	{ "certificates of no server", ROW_CERTIFICATES, BYTES("/imap"), BYTES("{\"known\":[]}"),
+		ERR_DAMAGED },
+	{ "certificates that are none", ROW_CERTIFICATES, BYTES("b/imap"), BYTES("{\"known\":1}"),
+		ERR_DAMAGED },
+	{ "a certificate too short", ROW_CERTIFICATES, BYTES("b/imap"),
+		BYTES("{\"known\":[{\"sha256\":\"00\",\"authority\":\"A\",\"not_after\":1}]}"),
+		ERR_DAMAGED },
+	{ "a certificate of nobody", ROW_CERTIFICATES, BYTES("b/imap"),
+		BYTES("{\"known\":[{\"sha256\":\"" SHA256 "\",\"not_after\":1}]}"), ERR_DAMAGED },
+	{ "a certificate without an end", ROW_CERTIFICATES, BYTES("b/imap"),
+		BYTES("{\"known\":[{\"sha256\":\"" SHA256 "\",\"authority\":\"A\"}]}"),
+		ERR_DAMAGED },
+	{ "told a negative time before", ROW_CERTIFICATES, BYTES("b/imap"),
+		BYTES("{\"known\":[{\"sha256\":\"" SHA256
+		      "\",\"authority\":\"A\",\"not_after\":1,\"told\":-1}]}"),
+		ERR_DAMAGED },
 	{ "trouble", ROW_DAEMON, BYTES("trouble/state"), BYTES("{\"since\":1,\"detail\":\"disk\"}"),
 		ERR_OK },
 	{ "trouble of no list", ROW_DAEMON, BYTES("trouble/weather"), BYTES("{\"since\":1}"),
