@@ -472,6 +472,20 @@ find_host(struct entry *entry, enum side side, struct endpoint *endpoint)
 }
 
 static void
+find_envelope(struct entry *entry, struct endpoint *endpoint)
+{
+	const struct slot *slots = entry->sides[SIDE_SMTP].slots;
+
+	endpoint->mail_from = load_copy(entry->load, slots[SETTING_MAIL_FROM].text);
+	endpoint->rcpt_to = load_copy(entry->load, slots[SETTING_RCPT_TO].text);
+	if (endpoint->rcpt_to && !is_given(entry->groups[SIDE_SMTP], SETTING_MAIL_FROM))
+		load_fault(entry->load, slots[SETTING_RCPT_TO].at, entry->side_paths[SIDE_SMTP],
+			"%s: rcpt_to without mail_from; write the sender too, as mail_from = "
+			"\"ann@example.com\"",
+			entry->side_paths[SIDE_SMTP]);
+}
+
+static void
 find_account(struct load *load, const struct endpoint *endpoint, struct mailbox_settings *out)
 {
 	struct buf site = { 0 }, account = { 0 };
@@ -526,6 +540,8 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 			load_copy(load, folder ? folder : setting_rows[SETTING_FOLDER].fallback);
 		endpoint->is_select = scopes_number(&scopes, SETTING_SELECT) == 1;
 	}
+	if (side == SIDE_SMTP)
+		find_envelope(entry, endpoint);
 	find_tls(load, &scopes, endpoint);
 	find_username(entry, side, endpoint);
 	find_secret(entry, side, endpoint);

@@ -22,6 +22,9 @@ enum smtp_state {
 	SMTP_LOGIN, /* the owner is asked for the secret */
 	SMTP_AUTH,
 	SMTP_NOOP,
+	SMTP_MAIL, /* the envelope, where the settings give one; never a message */
+	SMTP_RCPT,
+	SMTP_RSET,
 	SMTP_STATE_COUNT
 };
 
@@ -30,6 +33,7 @@ struct smtp {
 	enum smtp_state state;
 	struct smtp_reader reader;
 	bool has_starttls;
+	bool has_smtputf8;
 	bool has_auth; /* EHLO has an AUTH line, with words or without */
 	struct sasl_offer offer;
 	bool is_greeting_ftp;
@@ -39,8 +43,10 @@ struct smtp {
 typedef void smtp_on_enter(struct smtp *d);
 typedef void smtp_on_reply(struct smtp *d, const struct smtp_reply *reply);
 
-static smtp_on_enter say_ehlo, say_helo, say_starttls, ask_login, say_auth, say_noop;
-static smtp_on_reply on_greeting, on_ehlo, on_helo, on_starttls, on_auth, on_noop;
+static smtp_on_enter say_ehlo, say_helo, say_starttls, ask_login, say_auth, say_noop, say_mail,
+	say_rcpt, say_rset;
+static smtp_on_reply on_greeting, on_ehlo, on_helo, on_starttls, on_auth, on_noop, on_mail, on_rcpt,
+	on_rset;
 
 static const struct smtp_row {
 	enum stage stage; /* what this place is called outside */
@@ -54,6 +60,9 @@ static const struct smtp_row {
 	[SMTP_LOGIN] = { STAGE_AUTH, ask_login, NULL },
 	[SMTP_AUTH] = { STAGE_AUTH, say_auth, on_auth },
 	[SMTP_NOOP] = { STAGE_NOOP, say_noop, on_noop },
+	[SMTP_MAIL] = { STAGE_MAIL, say_mail, on_mail },
+	[SMTP_RCPT] = { STAGE_RCPT, say_rcpt, on_rcpt },
+	[SMTP_RSET] = { STAGE_RCPT, say_rset, on_rset },
 };
 
 static struct smtp *
@@ -214,6 +223,8 @@ read_keyword(struct smtp *d, struct bytes line)
 
 	if (bytes_equal_nocase(keyword, BYTES("STARTTLS")))
 		d->has_starttls = true;
+	else if (bytes_equal_nocase(keyword, BYTES("SMTPUTF8")))
+		d->has_smtputf8 = true;
 	else if (bytes_equal_nocase(keyword, BYTES("AUTH")))
 		read_auth(d, rest);
 	else if (bytes_starts_nocase(keyword, BYTES("AUTH=")))
@@ -247,6 +258,7 @@ static void
 forget_keywords(struct smtp *d)
 {
 	d->has_starttls = false;
+	d->has_smtputf8 = false;
 	d->has_auth = false;
 	d->offer = (struct sasl_offer){ 0 };
 	texts_done(&d->base.finding.capabilities);
@@ -425,7 +437,7 @@ on_auth(struct smtp *d, const struct smtp_reply *reply)
 	}
 }
 
-/* --- NOOP, and the end --- */
+/* --- NOOP --- */
 
 static void
 say_noop(struct smtp *d)
@@ -436,11 +448,93 @@ say_noop(struct smtp *d)
 static void
 on_noop(struct smtp *d, const struct smtp_reply *reply)
 {
-	if (reply->code == 250)
+	if (reply->code != 250)
+		end_by_class(d, reply);
+	else if (d->base.endpoint->mail_from)
+		enter(d, SMTP_MAIL);
+	else
 		end(d, FINDING_DONE);
+}
+
+/* --- the envelope, without a message (RFC 5321 3.3) --- */
+
+static bool
+is_ascii(const char *text)
+{
+	while (*text > 0)
+		text++;
+	return *text == '\0';
+}
+
+/* RFC 6531 3.4: one parameter of MAIL for both addresses. */
+static bool
+needs_smtputf8(const struct smtp *d)
+{
+	const struct endpoint *endpoint = d->base.endpoint;
+
+	return d->has_smtputf8 && !(is_ascii(endpoint->mail_from) &&
+					  (!endpoint->rcpt_to || is_ascii(endpoint->rcpt_to)));
+}
+
+static void
+say_path(struct smtp *d, const char *command, const char *address, const char *parameters)
+{
+	struct buf line = { 0 };
+
+	buf_put_format(&line, "%s:<%s>%s", command, address, parameters);
+	if (buf_err(&line) == ERR_OK)
+		dialogue_say(&d->base, buf_bytes(&line));
+	else
+		d->base.is_failed = true;
+	buf_done(&line);
+}
+
+static void
+say_mail(struct smtp *d)
+{
+	say_path(d, "MAIL FROM", d->base.endpoint->mail_from, needs_smtputf8(d) ? " SMTPUTF8" : "");
+}
+
+static void
+on_mail(struct smtp *d, const struct smtp_reply *reply)
+{
+	if (reply->code != 250)
+		end_by_class(d, reply);
+	else
+		enter(d, d->base.endpoint->rcpt_to ? SMTP_RCPT : SMTP_RSET);
+}
+
+static void
+say_rcpt(struct smtp *d)
+{
+	say_path(d, "RCPT TO", d->base.endpoint->rcpt_to, "");
+}
+
+static void
+on_rcpt(struct smtp *d, const struct smtp_reply *reply)
+{
+	if (reply->code == 250 || reply->code == 251)
+		enter(d, SMTP_RSET);
 	else
 		end_by_class(d, reply);
 }
+
+static void
+say_rset(struct smtp *d)
+{
+	dialogue_say(&d->base, BYTES("RSET"));
+}
+
+/* All that was to be known is known: a server that does not reset is left all the same. */
+static void
+on_rset(struct smtp *d, const struct smtp_reply *reply)
+{
+	if (reply->code != 250)
+		finding_note(&d->base.finding, "the server answers RSET by %d", reply->code);
+	end(d, FINDING_DONE);
+}
+
+/* --- the end --- */
 
 static void
 smtp_put_goodbye(struct dialogue *dialogue, struct buf *out)

@@ -70,6 +70,8 @@ endpoint_free(struct endpoint *endpoint)
 	free(endpoint->tls_name);
 	free(endpoint->ca_file);
 	free(endpoint->folder);
+	free(endpoint->mail_from);
+	free(endpoint->rcpt_to);
 	reply_rules_free(endpoint->rules);
 	free(endpoint);
 }
@@ -126,5 +128,6 @@ endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 	       a->has_key_sha256 == b->has_key_sha256 &&
 	       memcmp(a->key_sha256, b->key_sha256, sizeof(a->key_sha256)) == 0 &&
 	       strings_equal(a->folder, b->folder) && a->is_select == b->is_select &&
+	       strings_equal(a->mail_from, b->mail_from) && strings_equal(a->rcpt_to, b->rcpt_to) &&
 	       a->timeout_us == b->timeout_us && a->stage_timeout_us == b->stage_timeout_us;
 }

@@ -74,8 +74,10 @@ struct endpoint {
 	enum tls_version tls_min;
 	bool has_key_sha256; /* cert_sha256: of the server's SPKI */
 	uint8_t key_sha256[32];
-	char *folder;	/* imap: UTF-8; "INBOX" */
-	bool is_select; /* imap: SELECT in EXAMINE's place */
+	char *folder;	 /* imap: UTF-8; "INBOX" */
+	bool is_select;	 /* imap: SELECT in EXAMINE's place */
+	char *mail_from; /* smtp: the envelope that is tried after the login; NULL: none */
+	char *rcpt_to;	 /* smtp: NULL: the sender alone */
 	struct reply_rules *rules; /* of rules.d, asked before the built-in ones; NULL: none */
 	int64_t timeout_us;
 	int64_t stage_timeout_us;

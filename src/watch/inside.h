@@ -463,6 +463,8 @@ void state_judge(
 void state_confirm(struct watch *watch, struct watched *endpoint);
 /* The judge's timer ran out. */
 void state_unjudged(struct watch *watch, struct watched *endpoint);
+/* Greylisted, and not for so long that it counts as a failure (H2-50)? */
+bool state_is_grey(const struct watch *watch, const struct watched *endpoint);
 /* No first verdict of it is waited for any more. */
 void watch_first_seen(struct watch *watch, struct watched *endpoint);
 /* By a pause's end: unknown until a verdict, the incident kept. */

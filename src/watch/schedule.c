@@ -166,7 +166,8 @@ judge_due(struct watch *watch, struct watched *endpoint)
 				      (watch->lost_us - endpoint->judged_lost_us));
 
 	if (left <= 0) {
-		if (!mailbox_is_off(endpoint->mailbox) && !account_holds(watch, endpoint))
+		if (!mailbox_is_off(endpoint->mailbox) && !account_holds(watch, endpoint) &&
+			!state_is_grey(watch, endpoint))
 			state_unjudged(watch, endpoint);
 		endpoint->judged = watch->now;
 		endpoint->judged_lost_us = watch->lost_us;

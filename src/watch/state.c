@@ -149,6 +149,21 @@ held(struct watch *watch, struct watched *endpoint)
 	endpoint->reason = NEXT_HELD;
 }
 
+/* Greylisted, and not for so long yet that it counts as a failure. */
+static bool
+is_young_grey(const struct watch *watch, const struct watched *endpoint)
+{
+	return wall_is_set(endpoint->grey_since) &&
+	       watch->wall.us - endpoint->grey_since.us < GREYLISTED_MOST_US;
+}
+
+bool
+state_is_grey(const struct watch *watch, const struct watched *endpoint)
+{
+	return endpoint->has_unjudged && endpoint->unjudged == CAUSE_GREYLISTED &&
+	       is_young_grey(watch, endpoint);
+}
+
 static bool
 is_unjudged(struct watch *watch, struct watched *endpoint, const struct verdict *verdict)
 {
@@ -160,7 +175,7 @@ is_unjudged(struct watch *watch, struct watched *endpoint, const struct verdict 
 		return true;
 	if (!wall_is_set(endpoint->grey_since))
 		endpoint->grey_since = watch->wall;
-	return watch->wall.us - endpoint->grey_since.us < GREYLISTED_MOST_US;
+	return is_young_grey(watch, endpoint);
 }
 
 /* What was open ends with the event that tells it. */

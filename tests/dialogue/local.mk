@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/H2-21_421_to_auth.txt \
 	tests/dialogue/smtp/H2-21_421_to_ehlo.txt \
 	tests/dialogue/smtp/H2-21_421_to_noop.txt \
+	tests/dialogue/smtp/H2-21_421_to_rcpt.txt \
 	tests/dialogue/smtp/H2-21_421_to_starttls.txt \
 	tests/dialogue/smtp/H2-24_too_many_logins.txt \
 	tests/dialogue/smtp/H2-25_class_4_enhanced_5.txt \
@@ -100,6 +101,8 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/H2-46_pop3.txt \
 	tests/dialogue/smtp/H2-46_pop3_err.txt \
 	tests/dialogue/smtp/H2-46_vnc.txt \
+	tests/dialogue/smtp/H2-50_greylisted.txt \
+	tests/dialogue/smtp/H2-50_rcpt_354.txt \
 	tests/dialogue/smtp/H4-17_1000_bytes_scram.txt \
 	tests/dialogue/smtp/H4-17_latin_1_plain.txt \
 	tests/dialogue/smtp/H4-17_latin_1_scram.txt \
@@ -118,6 +121,12 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/closed_before_greeting.txt \
 	tests/dialogue/smtp/cram_md5.txt \
 	tests/dialogue/smtp/ehlo_refused.txt \
+	tests/dialogue/smtp/envelope.txt \
+	tests/dialogue/smtp/envelope_forwarded.txt \
+	tests/dialogue/smtp/envelope_recipient_rejected.txt \
+	tests/dialogue/smtp/envelope_sender_alone.txt \
+	tests/dialogue/smtp/envelope_sender_rejected.txt \
+	tests/dialogue/smtp/envelope_smtputf8.txt \
 	tests/dialogue/smtp/greeting_busy.txt \
 	tests/dialogue/smtp/greeting_refused.txt \
 	tests/dialogue/smtp/insecure_auth.txt \

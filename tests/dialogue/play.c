@@ -1,26 +1,30 @@
 /*
- * play.c: plays transcripts (tests/dialogue/{smtp,imap}/ *.txt) against the dialogue and judges the
- *end. Layer: tests.
+ * play.c: plays transcripts (tests/dialogue/smtp, tests/dialogue/imap) against the dialogue and
+ * judges the end. Layer: tests.
  *
  *	# what this file shows, in words
  *	given  security=starttls username=ann@example.com secret=s3cret
- *	S: 220 mx.example.com ESMTP          the server says this line and CRLF
- *	C: EHLO watch.example.net            we must say just this line
- *	TLS                                  TLS begins here (with security=tls it does so before
- *all else) held | close | timeout               watch says no to the login; the peer is gone; the
- *time is over end    stage=done cause=ok           what the verdict must be
+ *	S: 220 mx.example.com ESMTP      the server says this line and CRLF
+ *	C: EHLO watch.example.net        we must say just this line
+ *	TLS                              TLS begins here; with security=tls it does so first
+ *	held                             watch says no to the login
+ *	close                            the peer is gone
+ *	timeout                          the time is over
+ *	end    stage=done cause=ok       what the verdict must be
  *
  * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth,
- *folder, select, helo, nonce (SCRAM's, ours); one_segment=true: the matter is what comes in one
- *piece, so it is played whole alone. end: stage, cause, transient, login, wait (ms); and note,
- *detail, reply, suggest, next: words that must occur; no-note, no-reply: that must not. Values with
- *blanks stand in quotes. In S and C lines and values: \xNN \r \n \\, \c at the end: no line end,
- *\{9*ab}: "ab" nine times,
- *\[ab]: "ab" in base64. <tag>:
- *the tag of the command in hand. <secret>: what the login makes of the secret, in any form.
+ * folder, select, mail_from, rcpt_to, helo, nonce (SCRAM's, ours); one_segment=true: the matter is
+ * what comes in one piece, so it is played whole alone.
+ *
+ * end: stage, cause, transient, login, wait (ms); and note, detail, reply, suggest, next: words
+ * that must occur; no-note, no-reply: that must not. Values with blanks stand in quotes.
+ *
+ * In S and C lines and values: \xNN \r \n \\, \c at the end: no line end, \{9*ab}: "ab" nine
+ * times, \[ab]: "ab" in base64. <tag>: the tag of the command in hand. <secret>: what the login
+ * makes of the secret, in any form.
  *
  * Each file is played whole, byte by byte, and cut in two at every place; all must give the same.
- *TAP.
+ * TAP.
  */
 #include "base/file.h"
 #include "base/random.h"
@@ -642,6 +646,8 @@ play_begin(struct play *play, const struct script *script)
 	free(play->endpoint->folder);
 	play->endpoint->username = given(script, "username", "ann@example.com");
 	play->endpoint->folder = given(script, "folder", "INBOX");
+	play->endpoint->mail_from = given(script, "mail_from", NULL);
+	play->endpoint->rcpt_to = given(script, "rcpt_to", NULL);
 	play->endpoint->is_select = is_given(script, "select");
 	play->endpoint->insecure_auth = is_given(script, "insecure_auth");
 	is_well &= security_from_name(bytes_of(security), &play->endpoint->security) == ERR_OK;

@@ -21,6 +21,8 @@ EXTRA_DIST += \
 	tests/simulate/few_first_probes.story \
 	tests/simulate/first_probes.story \
 	tests/simulate/first_probes_rate.story \
+	tests/simulate/greylisted.story \
+	tests/simulate/greylisted_for_hours.story \
 	tests/simulate/host_mended.story \
 	tests/simulate/imap_off.story \
 	tests/simulate/kill_at_refusal.story \

@@ -137,6 +137,45 @@ test_settings_defaults_of_daemon_limits_and_alerts(void **state)
 }
 
 static void
+test_settings_envelope_and_mechanisms(void **state)
+{
+	static const struct {
+		const char *word;
+		enum mechanism mechanism;
+	} rows[] = {
+		{ "auto", MECHANISM_AUTO },
+		{ "plain", MECHANISM_PLAIN },
+		{ "login", MECHANISM_LOGIN },
+		{ "cram-md5", MECHANISM_CRAM_MD5 },
+		{ "scram-sha-1", MECHANISM_SCRAM_SHA_1 },
+		{ "scram-sha-256", MECHANISM_SCRAM_SHA_256 },
+		{ "none", MECHANISM_NONE },
+	};
+	struct fixture f;
+
+	fixture_begin(&f);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct endpoint *smtp;
+		char text[512];
+
+		unit_row(rows[i].word);
+		snprintf(text, sizeof(text),
+			"defaults = { auth = \"%s\"; };\n"
+			"mailboxes = ( { name = \"a\"; smtp = { host = \"h\"; username = \"u\"; "
+			"password_credential = \"x\"; mail_from = \"a@b\"; rcpt_to = \"c@d\"; }; "
+			"} );\n",
+			rows[i].word);
+		fixture_load_text(&f, text);
+		assert_told(&f, "");
+		smtp = settings_find(f.settings, BYTES("a"))->sides[SIDE_SMTP];
+		assert_int_equal(smtp->mechanism, rows[i].mechanism);
+		assert_string_equal(smtp->mail_from, "a@b");
+		assert_string_equal(smtp->rcpt_to, "c@d");
+	}
+	fixture_end(&f);
+}
+
+static void
 test_settings_names_that_do_not_exist_are_told(void **state)
 {
 	static const struct told_row rows[] = {
@@ -180,6 +219,16 @@ static void
 test_settings_values_are_judged(void **state)
 {
 	static const struct told_row rows[] = {
+		{ "a recipient without a sender",
+			"mailboxes = ( { name = \"a\"; smtp = { host = \"h\"; username = \"u\"; "
+			"password_credential = \"x\"; rcpt_to = \"a@b\"; }; } );",
+			"main.conf:1: mailboxes.a.smtp: rcpt_to without mail_from; write the "
+			"sender too, as mail_from = \"ann@example.com\"\n" },
+		{ "a sender in brackets",
+			"mailboxes = ( { name = \"a\"; smtp = { host = \"h\"; username = \"u\"; "
+			"password_credential = \"x\"; mail_from = \"<a@b>\"; }; } );",
+			"main.conf:1: mailboxes.a.smtp.mail_from: \"<a@b>\" is no address; write "
+			"an address, as \"ann@example.com\"\n" },
 		{ "a number in quotes", "daemon = { threads = \"2\"; };",
 			"main.conf:1: daemon.threads: a text in quotes; write a number without "
 			"quotes, 1..64\n" },
@@ -1037,6 +1086,7 @@ test_settings_files_of_etc_load(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_settings_of_the_contract_load),
 	cmocka_unit_test(test_settings_defaults_of_daemon_limits_and_alerts),
+	cmocka_unit_test(test_settings_envelope_and_mechanisms),
 	cmocka_unit_test(test_settings_names_that_do_not_exist_are_told),
 	cmocka_unit_test(test_settings_values_are_judged),
 	cmocka_unit_test(test_settings_names_and_hosts_are_judged),

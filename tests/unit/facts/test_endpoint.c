@@ -33,6 +33,8 @@ whole_endpoint(void)
 	endpoint->tls_name = strdup("imap.example.com");
 	endpoint->ca_file = strdup("/etc/ssl/ca.pem");
 	endpoint->folder = strdup("INBOX");
+	endpoint->mail_from = strdup("ann@example.com");
+	endpoint->rcpt_to = strdup("ann@example.com");
 	return endpoint;
 }
 
@@ -100,6 +102,9 @@ CHANGE(tls_min, e->tls_min = TLS_1_0)
 CHANGE(folder, replace(&e->folder, "Archive"))
 CHANGE(key_sha256, e->key_sha256[31] ^= 1)
 CHANGE(no_key_sha256, e->has_key_sha256 = !e->has_key_sha256)
+CHANGE(mail_from, replace(&e->mail_from, "bob@example.com"))
+CHANGE(no_mail_from, replace(&e->mail_from, NULL))
+CHANGE(rcpt_to, replace(&e->rcpt_to, "bob@example.com"))
 CHANGE(is_select, e->is_select = true)
 CHANGE(timeout, e->timeout_us++)
 CHANGE(stage_timeout, e->stage_timeout_us++)
@@ -150,6 +155,9 @@ test_endpoint_equal_sees_every_setting(void **state)
 		ROW(folder, false),
 		ROW(key_sha256, false),
 		ROW(no_key_sha256, false),
+		ROW(mail_from, false),
+		ROW(no_mail_from, false),
+		ROW(rcpt_to, false),
 		ROW(is_select, false),
 		ROW(timeout, false),
 		ROW(stage_timeout, false),
