@@ -11,6 +11,7 @@ include tests/unit/watch/local.mk
 include tests/unit/net/local.mk
 include tests/unit/secret/local.mk
 include tests/unit/config/local.mk
+include tests/unit/probe/local.mk
 include tests/unit/store/local.mk
 include tests/unit/alert/local.mk
 include tests/unit/control/local.mk
@@ -37,6 +38,7 @@ PYTHON_TESTS = \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_dialogue.py \
+	tests/hostile/test_login.py \
 	tests/hostile/test_settings.py \
 	tests/hostile/test_socket.py \
 	tests/hostile/test_state.py \

@@ -461,7 +461,7 @@ on_noop(struct smtp *d, const struct smtp_reply *reply)
 static bool
 is_ascii(const char *text)
 {
-	while (*text > 0)
+	while (*text != '\0' && !(*text & 0x80))
 		text++;
 	return *text == '\0';
 }

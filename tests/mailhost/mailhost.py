@@ -40,6 +40,7 @@ import sys
 import threading
 import time
 import traceback
+import unicodedata
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certs  # noqa: E402
@@ -489,16 +490,18 @@ class Session:
                 True when it has answered. Keys are commands, 'GREETING', and for the first command
                 after STARTTLS (EHLO, CAPABILITY) also 'EHLO/tls', 'CAPABILITY/tls'.
       cram      offer CRAM-MD5 too
+      scram     offer SCRAM-SHA-1 and -256 too: True, or a Scram that says how
       words     replaces the list of EHLO words or of capabilities: a function of (session, list)
     """
     side = None
 
-    def __init__(self, conversation, answers=None, cram=False, words=None, name=NAME):
+    def __init__(self, conversation, answers=None, cram=False, scram=None, words=None, name=NAME):
         self.c = conversation
         self.host = conversation.host
         self.mode = conversation.listener.mode
         self.answers = answers or {}
         self.cram = cram or self.host.cram
+        self.scram = Scram() if scram is True else scram
         self.words = words
         self.name = name
         self.is_greeted = False
@@ -509,6 +512,10 @@ class Session:
 
     def is_tls(self):
         return self.c.tls is not None
+
+    def mechanisms(self):
+        names = ['PLAIN', 'LOGIN'] + (['CRAM-MD5'] if self.cram else [])
+        return names + (list(SCRAM_HASHES) if self.scram else [])
 
     def run(self, until=None):
         """
@@ -587,7 +594,7 @@ class SmtpSession(Session):
         if self.mode == 'starttls' and not self.is_tls():
             words += ['STARTTLS']
         else:
-            words += ['AUTH PLAIN LOGIN' + (' CRAM-MD5' if self.cram else '')]
+            words += [' '.join(['AUTH'] + self.mechanisms())]
         words += ['ENHANCEDSTATUSCODES', '8BITMIME', 'DSN', 'CHUNKING']
         return self.words(self, words) if self.words else words
 
@@ -666,9 +673,9 @@ class SmtpSession(Session):
 
 def sasl(session, mechanism, initial, ask):
     """
-    The exchange of PLAIN, LOGIN or CRAM-MD5: (user, secret) where secret is bytes, or for CRAM-MD5
-    (user, a function that says whether a password made that digest); else 'mechanism', 'aborted',
-    'syntax'. ask sends a challenge that is base64 already.
+    The exchange of PLAIN, LOGIN, CRAM-MD5 or SCRAM: (user, secret) where secret is bytes, or for
+    the last two a function that says whether a password made that digest; else 'mechanism',
+    'aborted', 'syntax'. ask sends a challenge that is base64 already.
     """
     def reply(challenge):
         ask(challenge)
@@ -699,7 +706,66 @@ def sasl(session, mechanism, initial, ask):
             return 'syntax'
         return user, lambda password: hmac.compare_digest(
             hmac.new(password, challenge, hashlib.md5).hexdigest().encode(), digest)
+    if mechanism in SCRAM_HASHES and session.scram:
+        return session.scram.serve(SCRAM_HASHES[mechanism], initial, reply)
     return 'mechanism'
+
+
+SCRAM_HASHES = {'SCRAM-SHA-1': 'sha1', 'SCRAM-SHA-256': 'sha256'}
+
+
+class Scram:
+    """
+    How SCRAM is served (RFC 5802). Options:
+      rounds  how many the server asks for
+      first   what is sent instead of the server's first message: a function of (ours, theirs)
+      last    what is sent instead of the server's proof: bytes, or None: none is sent
+    A user has one salt for ever. Passwords are prepared by NFKC alone.
+    """
+    PROOF = object()
+
+    def __init__(self, rounds=4096, first=None, last=PROOF):
+        self.rounds = rounds
+        self.first = first
+        self.last = last
+        self.proofs = 0               # how many clients sent one
+
+    def serve(self, name, initial, reply):
+        text = initial if initial is not None else reply(b'')
+        plain = _decode64(text) or b''
+        bare = plain[3:]
+        found = re.fullmatch(rb'n,,n=([^,]*),r=([^,]+)', plain)
+        if found is None:
+            return 'aborted' if text == b'*' else 'syntax'
+        user = found.group(1).replace(b'=2C', b',').replace(b'=3D', b'=')
+        salt = hashlib.sha256(user).digest()[:16]
+        first = b'r=%s%s,s=%s,i=%d' % (found.group(2), b'%016x' % random.getrandbits(64),
+                                       base64.b64encode(salt), self.rounds)
+        if self.first is not None:
+            first = self.first(first, found.group(2))
+        text = reply(base64.b64encode(first))
+        if text == b'*':
+            return 'aborted'
+        final, _, proof = (_decode64(text) or b'').rpartition(b',p=')
+        self.proofs += 1
+        signed = b','.join((bare, first, final))
+        return user, lambda password: self.judge(name, salt, password, signed, _decode64(proof),
+                                                 reply)
+
+    def judge(self, name, salt, password, signed, proof, reply):
+        password = unicodedata.normalize('NFKC', password.decode('utf-8')).encode('utf-8')
+        salted = hashlib.pbkdf2_hmac(name, password, salt, self.rounds)
+        key = hmac.digest(salted, b'Client Key', name)
+        sign = hmac.digest(hashlib.new(name, key).digest(), signed, name)
+        if proof != bytes(a ^ b for a, b in zip(key, sign)):
+            return False
+        last = self.last
+        if last is self.PROOF:
+            last = b'v=' + base64.b64encode(
+                hmac.digest(hmac.digest(salted, b'Server Key', name), signed, name))
+        if last is not None:
+            reply(base64.b64encode(last))
+        return True
 
 
 class ImapSession(Session):
@@ -752,8 +818,7 @@ class ImapSession(Session):
         elif self.mode == 'starttls' and not self.is_tls():
             words += ['LITERAL+', 'STARTTLS', 'LOGINDISABLED']
         else:
-            words += ['LITERAL+', 'AUTH=PLAIN', 'AUTH=LOGIN']
-            words += ['AUTH=CRAM-MD5'] if self.cram else []
+            words += ['LITERAL+'] + ['AUTH=' + name for name in self.mechanisms()]
         words = self.words(self, words) if self.words else words
         return ' '.join(words)
 
@@ -1155,7 +1220,7 @@ class Host:
         return listener
 
     def answering(self, side, mode='tls', cert=None, address=None, **options):
-        """A port with the normal dialogue under other options (answers, words, cram)."""
+        """A port with the normal dialogue under other options (answers, words, cram, scram)."""
         session = SmtpSession if side == 'smtp' else ImapSession
         return self.script(lambda c: session(c, **options).run(), side, mode, cert, address)
 
