@@ -119,6 +119,55 @@ def not_touched(t):
 
 # --- logins -----------------------------------------------------------------------------------
 
+MECHANISMS = ('plain', 'login', 'cram-md5', 'scram-sha-1', 'scram-sha-256')
+
+
+@test('every mechanism logs in at both servers, and the second probe with the kept key')
+def mechanisms(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, *[dict(mailbox(t, host, 'ann', mode='starttls'), name=mechanism,
+                                   **{'auth': mechanism}) for mechanism in MECHANISMS])
+    for _ in range(2):
+        for mechanism in MECHANISMS:
+            found = daemon.probe(mechanism)
+            for side in ('smtp', 'imap'):
+                assert found[side]['verdict']['ok'] is True, found[side]
+    for mechanism in MECHANISMS:
+        if mechanism != 'login':  # at IMAP it is the command
+            assert host.logged('dovecot', 'method=%s' % mechanism.upper()), mechanism
+
+
+@test('a wrong password and an unknown user by each mechanism: bad_credentials')
+def mechanisms_refused(t):
+    names = ['m%d' % number for number in range(len(MECHANISMS))]
+    host = real(t, *names)
+    boxes = []
+    for name, mechanism in zip(names, MECHANISMS):
+        boxes.append(dict(mailbox(t, host, name, password=t.secret('wrong')), auth=mechanism))
+        boxes.append(dict(mailbox(t, host, 'un' + name), auth=mechanism))
+    daemon = watch(t, host, *boxes)
+    for box in boxes:
+        for side in ('smtp', 'imap'):
+            verdict = daemon.wait_verdict(box['name'], side, ok=False)
+            assert (verdict['cause'], verdict['stage']) == ('bad_credentials', 'auth'), (
+                box, verdict)
+
+
+@test('an envelope at Postfix: taken, a recipient that is unknown, and nothing is queued')
+def envelope(t):
+    host = real(t, 'ann', 'bob')
+    sender = host.user('ann')
+    daemon = watch(
+        t, host,
+        mailbox(t, host, 'ann', smtp={'mail_from': sender, 'rcpt_to': host.user('bob')}),
+        mailbox(t, host, 'bob', smtp={'mail_from': sender, 'rcpt_to': host.user('nobody')}))
+    assert daemon.wait_verdict('ann', 'smtp', ok=True)['times_ms']['rcpt'] >= 0
+    expect(daemon, 'bob', 'recipient_rejected', 'rcpt', sides=['smtp'])
+    wait_until(lambda: host.logged('postfix', 'disconnect', 'mail=1', 'rcpt=1', 'rset=1'),
+               why='no RSET in the log of Postfix')
+    assert not host.logged('postfix', 'qmgr', 'from='), 'a message'
+
+
 @test('a wrong password on both sides: bad_credentials, two refused logins, then the brake')
 def wrong_password(t):
     host = real(t, 'ann')
