@@ -15,6 +15,21 @@ heap_done(struct heap *heap)
 	*heap = (struct heap){ 0 };
 }
 
+enum err
+heap_make_room(struct heap *heap, size_t room)
+{
+	struct heap_node **nodes;
+
+	if (heap->room >= room)
+		return ERR_OK;
+	nodes = reallocarray(heap->nodes, room, sizeof(struct heap_node *));
+	if (!nodes)
+		return ERR_MEMORY;
+	heap->nodes = nodes;
+	heap->room = room;
+	return ERR_OK;
+}
+
 static void
 place(struct heap *heap, struct heap_node *node, size_t index)
 {
@@ -50,16 +65,10 @@ enum err
 heap_put(struct heap *heap, struct heap_node *node, int64_t key)
 {
 	if (node->index == HEAP_OUTSIDE) {
-		if (heap->count == heap->room) {
-			size_t room = heap->room ? 2 * heap->room : HEAP_LEAST_NODES;
-			struct heap_node **nodes =
-				reallocarray(heap->nodes, room, sizeof(struct heap_node *));
-
-			if (!nodes)
-				return ERR_MEMORY;
-			heap->nodes = nodes;
-			heap->room = room;
-		}
+		if (heap->count == heap->room &&
+			heap_make_room(heap, heap->room ? 2 * heap->room : HEAP_LEAST_NODES) !=
+				ERR_OK)
+			return ERR_MEMORY;
 		place(heap, node, heap->count++);
 	}
 	assert(node->index < heap->count && heap->nodes[node->index] == node);

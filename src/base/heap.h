@@ -27,6 +27,8 @@ heap_node_init(struct heap_node *node)
 }
 
 void heap_done(struct heap *heap);
+/* Room for so many nodes in all: heap_put() does not fail until there are more. ERR_MEMORY */
+CHECKED enum err heap_make_room(struct heap *heap, size_t room);
 /* Puts node in, or moves it where it is in already. ERR_MEMORY */
 CHECKED enum err heap_put(struct heap *heap, struct heap_node *node, int64_t key);
 /* Nothing where it is in no heap. */

@@ -8,9 +8,6 @@
 #include "config/load.h"
 
 #define MOST_LISTED ((size_t)40)
-/* As watch/server.c: the window in which no more logins than the budget are made, with its slack.
- */
-#define STRETCH_WINDOW_S 61.0
 /* design.md 4, seen: the program at rest, a mailbox, a probe in its handshake. */
 #define BASE_KIB 12288
 #define MAILBOX_KIB 3
@@ -25,6 +22,7 @@ struct server_plan {
 	double logins;	/* of these */
 	double stretch; /* 1: none */
 	bool is_reviewed;
+	bool is_by_connections;
 };
 
 struct plan {
@@ -108,9 +106,15 @@ add_load(struct plan *plan)
 	}
 	for (size_t i = 0; i < plan->server_count; i++) {
 		struct server_plan *server = &plan->servers[i];
-		double stretch = server->logins / 60 * STRETCH_WINDOW_S / server->logins_per_minute;
+		const struct watch_load load = {
+			.probes_per_s = server->probes / 60,
+			.logins_per_s = server->logins / 60,
+			.probe_us = WATCH_PROBE_USUAL_US,
+			.connections = server->connections,
+			.logins_per_minute = server->logins_per_minute,
+		};
 
-		server->stretch = stretch > 1 ? stretch : 1;
+		server->stretch = watch_stretch(&load, &server->is_by_connections);
 	}
 }
 
@@ -133,8 +137,8 @@ put_server(struct buf *out, const struct server_plan *server)
 		server->probes / server->stretch, server->logins / server->stretch,
 		server->logins_per_minute);
 	if (server->stretch > 1)
-		buf_put_format(out, "; intervals stretched %.2f times by logins_per_minute",
-			server->stretch);
+		buf_put_format(out, "; intervals stretched %.2f times by %s", server->stretch,
+			server->is_by_connections ? "connections" : "logins_per_minute");
 	buf_put_byte(out, '\n');
 }
 

@@ -26,7 +26,8 @@ do_probe(struct daemon *daemon, const struct watch_command *command)
 	struct endpoint *endpoint = mailbox ? mailbox->sides[command->side] : NULL;
 	struct verdict *verdict;
 
-	if (endpoint && loops_probe(daemon->loops, endpoint, command->token) == ERR_OK)
+	if (endpoint &&
+		loops_probe(daemon->loops, endpoint, command->token, command->address) == ERR_OK)
 		return;
 	/* Our own side: not judged, tried again. */
 	verdict = verdict_new();
@@ -64,6 +65,9 @@ do_command(struct daemon *daemon, struct watch_command *command)
 	switch (command->kind) {
 	case WATCH_PROBE:
 		do_probe(daemon, command);
+		break;
+	case WATCH_CONNECT:
+		loops_connect(daemon->loops, command->token, command->is_allowed);
 		break;
 	case WATCH_LEAVE:
 		if (command->after_stored)
@@ -191,6 +195,15 @@ carry_done(struct daemon *daemon)
 /* ---- what the loops report */
 
 static void
+on_ask_connect(void *owner, uint64_t token, const char *address)
+{
+	struct daemon *daemon = owner;
+
+	watch_connect(daemon->watch, mono_now(), wall_now(), token, address);
+	carry_out(daemon);
+}
+
+static void
 on_ask_login(void *owner, uint64_t token, struct fingerprint fingerprint)
 {
 	struct daemon *daemon = owner;
@@ -217,7 +230,8 @@ on_login_accepted(void *owner, uint64_t token)
 	carry_out(daemon);
 }
 
-const struct loops_calls carry_loops_calls = { on_ask_login, on_login_accepted, on_ended };
+const struct loops_calls carry_loops_calls = { on_ask_connect, on_ask_login, on_login_accepted,
+	on_ended };
 
 /* ---- what the outbox reports */
 

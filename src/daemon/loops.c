@@ -8,12 +8,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/queue.h"
+#include "net/address.h"
 
 #define PING_EVERY_S 1
 #define GOODBYES_US (US_PER_S * 3 / 2) /* less than loops_end() is given */
@@ -21,11 +23,13 @@
 enum message_kind {
 	/* to a loop */
 	MESSAGE_JOB,
+	MESSAGE_CONNECT,
 	MESSAGE_LEAVE,
 	MESSAGE_RECONFIGURE,
 	MESSAGE_PING,
 	MESSAGE_END,
 	/* from a loop */
+	MESSAGE_ASK_CONNECT,
 	MESSAGE_ASK,
 	MESSAGE_ACCEPTED,
 	MESSAGE_ENDED,
@@ -36,8 +40,9 @@ struct message {
 	enum message_kind kind;
 	uint64_t token;
 	struct endpoint *endpoint;	 /* JOB: held */
-	struct probe_ref ref;		 /* LEAVE, ASK */
-	bool is_allowed;		 /* LEAVE */
+	char address[ADDRESS_KEY_ROOM];	 /* JOB, ASK_CONNECT */
+	struct probe_ref ref;		 /* CONNECT, LEAVE, ASK, ASK_CONNECT */
+	bool is_allowed;		 /* CONNECT, LEAVE */
 	struct fingerprint fingerprint;	 /* ASK */
 	struct verdict *verdict;	 /* ENDED */
 	struct probes_settings settings; /* RECONFIGURE: strings owned */
@@ -110,6 +115,21 @@ drop_message(struct queue_node *node)
 /* ---- the loop's thread */
 
 static void
+loop_ask_connect(void *owner, uint64_t token, struct probe_ref ref, const char *address)
+{
+	struct loop *loop = owner;
+	struct message *message = message_new(MESSAGE_ASK_CONNECT, token);
+
+	if (!message) {
+		probes_connect(loop->probes, ref, false);
+		return;
+	}
+	message->ref = ref;
+	snprintf(message->address, sizeof(message->address), "%s", address);
+	queue_put(loop->loops->out, &message->node);
+}
+
+static void
 loop_ask_login(void *owner, uint64_t token, struct probe_ref ref, struct fingerprint fingerprint)
 {
 	struct loop *loop = owner;
@@ -151,7 +171,8 @@ loop_login_accepted(void *owner, uint64_t token)
 		queue_put(loop->loops->out, &message->node);
 }
 
-static const struct probes_calls loop_calls = { loop_ask_login, loop_login_accepted, loop_ended };
+static const struct probes_calls loop_calls = { loop_ask_connect, loop_ask_login,
+	loop_login_accepted, loop_ended };
 
 static void
 loop_begin_end(struct loop *loop)
@@ -182,7 +203,11 @@ loop_do(struct loop *loop, struct message *message)
 	case MESSAGE_JOB:
 		probes_start(loop->probes, &(struct probe_job){ .endpoint = message->endpoint,
 						   .token = message->token,
+						   .address = message->address,
 						   .may_login = true });
+		break;
+	case MESSAGE_CONNECT:
+		probes_connect(loop->probes, message->ref, message->is_allowed);
 		break;
 	case MESSAGE_LEAVE:
 		probes_leave(
@@ -199,6 +224,7 @@ loop_do(struct loop *loop, struct message *message)
 	case MESSAGE_END:
 		loop_begin_end(loop);
 		break;
+	case MESSAGE_ASK_CONNECT:
 	case MESSAGE_ASK:
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_ENDED:
@@ -318,7 +344,10 @@ on_loop_message(struct loops *loops, struct message *message)
 {
 	struct flight *flight = find_flight(loops, message->token);
 
-	if (message->kind == MESSAGE_ASK && flight) {
+	if (message->kind == MESSAGE_ASK_CONNECT && flight) {
+		flight->ref = message->ref;
+		loops->calls->ask_connect(loops->owner, message->token, message->address);
+	} else if (message->kind == MESSAGE_ASK && flight) {
 		flight->ref = message->ref;
 		flight->has_asked = true;
 		loops->calls->ask_login(loops->owner, message->token, message->fingerprint);
@@ -412,7 +441,7 @@ loops_start(struct event_base *base, unsigned count, const struct probes_setting
 }
 
 enum err
-loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token)
+loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 	struct message *message = message_new(MESSAGE_JOB, token);
@@ -431,8 +460,22 @@ loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token)
 		return ERR_MEMORY;
 	}
 	message->endpoint = endpoint_hold(endpoint);
+	snprintf(message->address, sizeof(message->address), "%s", address);
 	queue_put(flight->loop->in, &message->node);
 	return ERR_OK;
+}
+
+void
+loops_connect(struct loops *loops, uint64_t token, bool is_allowed)
+{
+	struct flight *flight = find_flight(loops, token);
+	struct message *message = flight ? message_new(MESSAGE_CONNECT, token) : NULL;
+
+	if (!message)
+		return; /* its stage's timer ends it, void */
+	message->ref = flight->ref;
+	message->is_allowed = is_allowed;
+	queue_put(flight->loop->in, &message->node);
 }
 
 void

@@ -15,6 +15,8 @@ struct loops;
 
 /* All on the main loop. */
 struct loops_calls {
+	/* Answer by loops_connect(). */
+	void (*ask_connect)(void *owner, uint64_t token, const char *address);
 	void (*ask_login)(void *owner, uint64_t token, struct fingerprint fingerprint);
 	void (*login_accepted)(void *owner, uint64_t token);
 	/* verdict is the callee's. */
@@ -26,9 +28,12 @@ struct loops_calls {
 CHECKED enum err loops_start(struct event_base *base, unsigned count,
 	const struct probes_settings *settings, const struct loops_calls *calls, void *owner,
 	struct loops **out, struct fault *why);
-/* ERR_MEMORY: nothing was begun. token is the caller's and must be new. */
-CHECKED enum err loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token);
-/* A token that is not in flight is dropped. */
+/* ERR_MEMORY: nothing was begun. token is the caller's and must be new. address: where it may
+ * connect without asking, "" nowhere. */
+CHECKED enum err loops_probe(
+	struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address);
+/* Tokens that are not in flight are dropped, here and below. */
+void loops_connect(struct loops *loops, uint64_t token, bool is_allowed);
 void loops_leave(struct loops *loops, uint64_t token, bool is_allowed);
 /* For probes that begin later; passwords of commands are asked for anew. */
 void loops_reconfigure(struct loops *loops, const struct probes_settings *settings);

@@ -234,12 +234,13 @@ put_msg(struct buf *out, const struct alert *event)
 	case EVENT_FLAPPING_END:
 		put_word(out, "flapping ended, ", event->state);
 		break;
-	case EVENT_BRAKE:
-		buf_put(out, BYTES("logins held"));
+	case EVENT_BRAKE: /* of an account; a server's are halved */
+		buf_put_string(out, event->mailbox ? "logins held" : "logins halved");
 		put_time(out, " until ", event->until);
 		break;
 	case EVENT_BRAKE_END:
-		buf_put(out, BYTES("logins held no longer"));
+		buf_put_string(
+			out, event->mailbox ? "logins held no longer" : "logins halved no longer");
 		break;
 	case EVENT_CERT:
 		put_certificate(out, event);
@@ -340,10 +341,15 @@ kind_words(const struct alert *event)
 		return "Its state changes too often to be told each time; it is told when it has "
 		       "settled.";
 	case EVENT_BRAKE:
-		return "Logins were refused, and no more are tried until then; probes go up to the "
-		       "login.";
+		return event->mailbox
+			       ? "Logins were refused, and no more are tried until then; probes go "
+				 "up to the login."
+			       : "The server says that there are too many: its logins_per_minute "
+				 "is "
+				 "halved until then.";
 	case EVENT_BRAKE_END:
-		return "Logins are made again.";
+		return event->mailbox ? "Logins are made again."
+				      : "As many logins are made there as before.";
 	case EVENT_OUTAGE:
 		return "Its mailboxes are not told singly while this lasts.";
 	case EVENT_CERT:

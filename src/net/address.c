@@ -79,6 +79,22 @@ address_put(struct buf *out, const struct address *address)
 	}
 }
 
+void
+address_key(const struct address *address, char key[ADDRESS_KEY_ROOM])
+{
+	struct in6_addr six = address->is.ipv6.sin6_addr;
+
+	if (address_family(address) == FAMILY_IPV4) {
+		inet_ntop(AF_INET, &address->is.ipv4.sin_addr, key, ADDRESS_KEY_ROOM);
+	} else if (IN6_IS_ADDR_V4MAPPED(&six)) {
+		inet_ntop(AF_INET, six.s6_addr + 12, key, ADDRESS_KEY_ROOM);
+	} else {
+		memset(six.s6_addr + 8, 0, 8);
+		inet_ntop(AF_INET6, &six, key, ADDRESS_KEY_ROOM);
+		strcat(key, "/64"); /* INET6_ADDRSTRLEN is 46, and this half of it is zero */
+	}
+}
+
 bool
 address_equal(const struct address *a, const struct address *b)
 {

@@ -24,6 +24,9 @@ socklen_t address_len(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 /* Without the port. */
 void address_put(struct buf *out, const struct address *address);
+/* What limits hold for: the address, of IPv6 its /64 ("2001:db8:1:2::/64"). */
+#define ADDRESS_KEY_ROOM ((size_t)48)
+void address_key(const struct address *address, char key[ADDRESS_KEY_ROOM]);
 /* Both the address and the port. */
 bool address_equal(const struct address *a, const struct address *b);
 /* An address that one host can have: not unspecified, multicast, broadcast or reserved, not even as

@@ -68,6 +68,9 @@ struct connecting {
 	size_t attempt_count;
 	struct event step; /* the next attempt, or the end that was seen inside connect_start() */
 	bool is_resolved;
+	bool has_asked; /* may_try(), once */
+	bool is_held;	/* since it said no */
+	struct address held;
 	bool is_delay_over;
 	bool is_delayed; /* waiting out CONNECT_RESOLUTION_US */
 };
@@ -440,25 +443,44 @@ is_any_open(const struct connecting *connecting)
 	return false;
 }
 
+static bool
+begin_attempt(struct connecting *connecting, const struct address *address)
+{
+	static const struct timeval step = { 0, CONNECT_STEP_US };
+	struct attempt *attempt = &connecting->attempts[connecting->attempt_count++];
+
+	attempt->connecting = connecting;
+	attempt->address = *address;
+	if (!attempt_start(attempt))
+		return false;
+	event_add(&connecting->step, &step);
+	return true;
+}
+
+/* Limits hold for the address: the owner may have to ask first. */
+static bool
+must_wait(struct connecting *connecting, const struct address *address)
+{
+	if (connecting->has_asked || !connecting->calls.may_try)
+		return false;
+	connecting->has_asked = true;
+	connecting->held = *address;
+	connecting->is_held = !connecting->calls.may_try(connecting->owner, address);
+	return connecting->is_held;
+}
+
 /* Begins attempts until one is under way; ends where nothing is left to try and nothing to wait
  * for. */
 static void
 try_next(struct connecting *connecting)
 {
-	static const struct timeval step = { 0, CONNECT_STEP_US };
 	struct address address;
 
-	if (connecting->is_delayed && !connecting->is_delay_over)
+	if (connecting->is_held || (connecting->is_delayed && !connecting->is_delay_over))
 		return;
 	while (take_address(connecting, &address)) {
-		struct attempt *attempt = &connecting->attempts[connecting->attempt_count++];
-
-		attempt->connecting = connecting;
-		attempt->address = address;
-		if (attempt_start(attempt)) {
-			event_add(&connecting->step, &step);
+		if (must_wait(connecting, &address) || begin_attempt(connecting, &address))
 			return;
-		}
 	}
 	if (!is_any_open(connecting) && !connecting->halves[0].query &&
 		!connecting->halves[1].query)
@@ -557,6 +579,14 @@ connect_start(struct event_base *base, struct resolver *resolver, const struct c
 	}
 	*out = connecting;
 	return ERR_OK;
+}
+
+void
+connect_go(struct connecting *connecting)
+{
+	connecting->is_held = false;
+	if (!begin_attempt(connecting, &connecting->held))
+		try_next(connecting);
 }
 
 void

@@ -47,6 +47,8 @@ struct connect_result {
 
 struct connect_calls {
 	void (*resolved)(void *owner); /* the first address is known: the stage connect begins */
+	/* It is about to be tried, the first of all; false: not before connect_go(). NULL: yes */
+	bool (*may_try)(void *owner, const struct address *address);
 	void (*ended)(
 		void *owner, const struct connect_result *result); /* the connecting is gone */
 };
@@ -55,6 +57,8 @@ struct connect_calls {
 CHECKED enum err connect_start(struct event_base *base, struct resolver *resolver,
 	const struct connect_to *to, const struct connect_calls *calls, void *owner,
 	struct connecting **out);
+/* The address that waits since may_try() is tried. */
+void connect_go(struct connecting *connecting);
 /* Out of time: all is closed and freed, result says why it did not come to a connection. No call
  * comes. */
 void connect_give_up(struct connecting *connecting, struct connect_result *result);

@@ -28,6 +28,7 @@
 enum probe_state {
 	PROBE_NEW,
 	PROBE_CONNECTING, /* stages dns and connect */
+	PROBE_PLACE,	  /* watch was asked for a connection to the address */
 	PROBE_TLS,	  /* the handshake */
 	PROBE_TALKING,	  /* the dialogue wants bytes */
 	PROBE_SECRET,	  /* its source was asked */
@@ -49,6 +50,7 @@ struct probe {
 	bool is_traced;
 	enum probe_state state;
 
+	char address[ADDRESS_KEY_ROOM]; /* where its connection is counted; "" nowhere */
 	struct way *way;
 	struct stream *stream;
 	struct dialogue *dialogue;
@@ -137,6 +139,9 @@ void probe_arm_timer(struct probe *probe);
 void probe_close_stage(struct probe *probe, mono_t now);
 /* Does what the dialogue asks for, and no more: the next thing comes from the loop. */
 void probe_handle_step(struct probe *probe, const struct dialogue_step *step);
+
+/* Watch has answered for the address. */
+void probe_place(struct probe *probe, bool is_allowed);
 
 /* ---- probe_end.c: each ends the probe, which stays until on_reap() */
 

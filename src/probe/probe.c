@@ -30,6 +30,7 @@
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
 	[PROBE_CONNECTING] = "connecting",
+	[PROBE_PLACE] = "place",
 	[PROBE_TLS] = "tls",
 	[PROBE_TALKING] = "talking",
 	[PROBE_SECRET] = "secret",
@@ -409,6 +410,43 @@ on_resolved(void *owner)
 	enter_stage(owner, STAGE_CONNECT);
 }
 
+/* ---- limits hold for the address as well (contract 3) */
+
+/* True: it may go on at once. */
+static bool
+has_place(struct probe *probe, const struct address *address)
+{
+	struct probes *probes = probe->probes;
+	char key[ADDRESS_KEY_ROOM];
+
+	address_key(address, key);
+	if (!probes->calls.ask_connect || strcmp(key, probe->address) == 0)
+		return true;
+	memcpy(probe->address, key, sizeof(key));
+	probe_enter(probe, PROBE_PLACE);
+	probes->calls.ask_connect(probes->owner, probe->token, probe->ref, key);
+	return false;
+}
+
+static bool
+on_may_try(void *owner, const struct address *address)
+{
+	return has_place(owner, address);
+}
+
+void
+probe_place(struct probe *probe, bool is_allowed)
+{
+	if (!is_allowed) {
+		probe_end_void(probe, "all connections that limits allow to its address are taken");
+	} else if (probe->way) {
+		probe_enter(probe, PROBE_CONNECTING);
+		way_go(probe->way);
+	} else {
+		start_dialogue(probe);
+	}
+}
+
 static void
 end_unconnected(struct probe *probe, const struct way_end *end)
 {
@@ -416,9 +454,9 @@ end_unconnected(struct probe *probe, const struct way_end *end)
 	probe_end_cause(probe, end->stage, end->cause, "%s", end->detail);
 }
 
-/* fd is connected to the server, by whatever way. */
+/* fd is connected to the server, by whatever way; address: at this one, NULL: a proxy knows. */
 static void
-start_stream(struct probe *probe, int fd)
+start_stream(struct probe *probe, int fd, const struct address *address)
 {
 	static const struct stream_calls calls = {
 		.received = on_received,
@@ -434,7 +472,11 @@ start_stream(struct probe *probe, int fd)
 		end_no_memory(probe);
 		return;
 	}
-	start_dialogue(probe);
+	/* Another address may have answered than the first one tried. */
+	if (!address || has_place(probe, address))
+		start_dialogue(probe);
+	else
+		stream_pause(probe->stream, true);
 }
 
 static void
@@ -451,7 +493,7 @@ on_way_ended(void *owner, const struct way_end *end)
 		keep_address(probe, &end->address);
 	if (end->note[0] != '\0')
 		verdict_note(probe->verdict, "%s", end->note);
-	start_stream(probe, end->fd);
+	start_stream(probe, end->fd, end->has_address ? &end->address : NULL);
 }
 
 /* H3-15: is this a server with a choice of families? */
@@ -465,7 +507,9 @@ has_two_families(const struct endpoint *endpoint)
 void
 probe_start(struct probe *probe)
 {
-	static const struct way_calls calls = { .resolved = on_resolved, .ended = on_way_ended };
+	static const struct way_calls calls = {
+		.resolved = on_resolved, .ended = on_way_ended, .may_try = on_may_try
+	};
 	const struct endpoint *endpoint = probe->endpoint;
 	bool is_ipv4_first = has_two_families(endpoint) &&
 			     stalls_has(&probe->probes->stalls, endpoint->host, probe->began);
@@ -534,6 +578,9 @@ on_timeout(struct probe *probe)
 		probe->way = NULL;
 		way_give_up(way, &end);
 		end_unconnected(probe, &end);
+		break;
+	case PROBE_PLACE:
+		probe_end_void(probe, "no leave to connect came in time");
 		break;
 	case PROBE_TLS:
 		on_timeout_tls(probe);

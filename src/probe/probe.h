@@ -32,6 +32,8 @@ enum leave {
 struct probe_job {
 	struct endpoint *endpoint; /* held by the probe */
 	uint64_t token;		   /* the caller's own, given back with every call */
+	const char *address;	   /* address_key() where its connection is counted already; NULL,
+				    * "": none. Borrowed */
 	bool may_login; /* false: the brake is known to hold; end before the login without reading
 			 * the secret unless the secret changed: the fingerprint is asked all the
 			 * same */
@@ -39,6 +41,9 @@ struct probe_job {
 };
 
 struct probes_calls {
+	/* About to connect to an address of this address_key(), which is not the job's. Answer
+	 * later, by probes_connect(). NULL: it may. */
+	void (*ask_connect)(void *owner, uint64_t token, struct probe_ref ref, const char *address);
 	/* The dialogue is ready to log in with the secret of this fingerprint. Answer, now or
 	 * later, by probes_leave(). */
 	void (*ask_login)(
@@ -64,7 +69,8 @@ CHECKED enum err probes_new(struct event_base *base, const struct probes_setting
 void probes_free(struct probes *probes);
 /* Always ends by calls->ended on a later turn, also where nothing could be begun (local_limit). */
 void probes_start(struct probes *probes, const struct probe_job *job);
-/* Late answers are dropped. */
+/* Late answers are dropped, here and below. Not allowed: it ends void. */
+void probes_connect(struct probes *probes, struct probe_ref ref, bool is_allowed);
 void probes_leave(struct probes *probes, struct probe_ref ref, enum leave leave);
 /* Says goodbye in every probe that can and ends it (verdict void), within a second. For the
  * daemon's end. */

@@ -220,6 +220,8 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	probe->token = job->token;
 	probe->endpoint = endpoint_hold(job->endpoint);
 	probe->is_traced = job->is_traced;
+	if (job->address)
+		strncpy(probe->address, job->address, sizeof(probe->address) - 1);
 	probe->stage = STAGE_CONFIG;
 	evtimer_assign(&probe->timer, probes->base, probe_on_timer, probe);
 	return probe;
@@ -250,6 +252,15 @@ probe_find(struct probes *probes, struct probe_ref ref)
 	if (ref.slot >= probes->slot_count || probes->slots[ref.slot].generation != ref.generation)
 		return NULL;
 	return probes->slots[ref.slot].probe;
+}
+
+void
+probes_connect(struct probes *probes, struct probe_ref ref, bool is_allowed)
+{
+	struct probe *probe = probe_find(probes, ref);
+
+	if (probe && probe->state == PROBE_PLACE)
+		probe_place(probe, is_allowed);
 }
 
 void

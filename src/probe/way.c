@@ -48,6 +48,15 @@ on_resolved(void *owner)
 	way->calls.resolved(way->owner);
 }
 
+static bool
+on_may_try(void *owner, const struct address *address)
+{
+	struct way *way = owner;
+
+	return !way->calls.may_try || way->endpoint->proxy.kind != PROXY_NONE ||
+	       way->calls.may_try(way->owner, address);
+}
+
 static void
 on_tunnel_opened(void *owner, int fd)
 {
@@ -128,8 +137,9 @@ way_start(struct event_base *base, struct resolver *resolver, const struct endpo
 	uint16_t port, bool is_ipv4_first, const struct way_calls *calls, void *owner,
 	struct way **out)
 {
-	static const struct connect_calls connect_calls = { .resolved = on_resolved,
-		.ended = on_connect_ended };
+	static const struct connect_calls connect_calls = {
+		.resolved = on_resolved, .may_try = on_may_try, .ended = on_connect_ended
+	};
 	const struct proxy *proxy = &endpoint->proxy;
 	struct address source;
 	struct connect_to to = {
@@ -156,6 +166,12 @@ way_start(struct event_base *base, struct resolver *resolver, const struct endpo
 	}
 	*out = way;
 	return ERR_OK;
+}
+
+void
+way_go(struct way *way)
+{
+	connect_go(way->connecting);
 }
 
 void

@@ -28,6 +28,9 @@ struct way_end {
 struct way_calls {
 	void (*resolved)(void *owner);			       /* the stage connect begins */
 	void (*ended)(void *owner, const struct way_end *end); /* the way is gone */
+	/* The server's address is about to be tried, the first of all; false: not before way_go().
+	 * Not asked of a proxy's. NULL: yes */
+	bool (*may_try)(void *owner, const struct address *address);
 };
 
 /* To port, which may be another than the endpoint's own. endpoint is borrowed for its life; calls
@@ -35,6 +38,7 @@ struct way_calls {
 CHECKED enum err way_start(struct event_base *base, struct resolver *resolver,
 	const struct endpoint *endpoint, uint16_t port, bool is_ipv4_first,
 	const struct way_calls *calls, void *owner, struct way **out);
+void way_go(struct way *way);
 /* Out of time: the way is gone, end says why. No call comes. */
 void way_give_up(struct way *way, struct way_end *end);
 /* NULL is fine. */

@@ -29,7 +29,10 @@ apply_limits(struct watch *watch, const struct watch_settings *settings)
 		if (!server->has_limits)
 			server_limits(watch, server, watch->limits.connections,
 				watch->limits.logins_per_minute);
+		if (!watch->is_configured)
+			slow_claim(watch, server);
 	}
+	peers_limits(watch);
 }
 
 /* Takes the endpoint out of everything; the probe in flight goes on, and its login still counts. */

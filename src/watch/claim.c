@@ -62,6 +62,8 @@ claim_rest(struct watch *watch)
 		struct mailbox *mailbox;
 
 		row_forget(watch, stored->kind, stored->key);
+		if (stored->kind == ROW_DAEMON)
+			tell_slowed_gone(watch, stored->key + strlen(SLOW_KEY));
 		if (stored->kind != ROW_ENDPOINT || !ulid_is_set(stored->endpoint.incident))
 			continue;
 		*slash = '\0';

@@ -136,21 +136,6 @@ plan_mailbox(struct watch *watch, const struct watch_mailbox *wanted, struct pla
 }
 
 static enum err
-heap_make_room(struct heap *heap, size_t room)
-{
-	struct heap_node **nodes;
-
-	if (heap->room >= room)
-		return ERR_OK;
-	nodes = reallocarray(heap->nodes, room, sizeof(struct heap_node *));
-	if (!nodes)
-		return ERR_MEMORY;
-	heap->nodes = nodes;
-	heap->room = room;
-	return ERR_OK;
-}
-
-static enum err
 make_room(struct watch *watch, size_t mailboxes)
 {
 	size_t endpoints = SIDE_COUNT * (watch->used + mailboxes);
@@ -167,6 +152,7 @@ make_room(struct watch *watch, size_t mailboxes)
 	if (heap_make_room(&watch->due, endpoints) != ERR_OK ||
 		heap_make_room(&watch->judges, endpoints) != ERR_OK ||
 		heap_make_room(&watch->pauses, watch->used + mailboxes) != ERR_OK ||
+		heap_make_room(&watch->slowed, HASH_COUNT(watch->servers)) != ERR_OK ||
 		heap_make_room(&watch->turns[TURN_WELL], HASH_COUNT(watch->servers)) != ERR_OK ||
 		heap_make_room(&watch->turns[TURN_HUNG], HASH_COUNT(watch->servers)) != ERR_OK)
 		return ERR_MEMORY;
@@ -316,6 +302,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	}
 	if (!watch->is_configured) {
 		watch->grid_us = wall.us - now.us;
+		watch->began = now;
 		watch->first_next = now;
 		row_forget_clean(watch);
 	}
@@ -327,6 +314,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	claim_rest(watch);
 	account_sweep(watch);
 	certificates_sweep(watch);
+	peers_sweep(watch);
 	watch->is_configured = true;
 	free(begun);
 	free(plans);

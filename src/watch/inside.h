@@ -27,10 +27,13 @@ extern const struct watch_count_rule account_caps[ACCOUNT_CAPS];
 #define ACCOUNT_MOST_REFUSALS 128   /* of one secret; more than any sane count */
 #define RESUMES_MOST 2		    /* contract 3: one login by resume, 2 in 1 h */
 #define WAIT_MOST_US (6 * US_PER_H) /* causes.md, W; H7-23 */
+#define PEER_KEY_MOST 47	    /* the longest text of an address */
+#define SLOW_KEY "slow:" /* and the host: a row of the daemon, of no mailbox by its colon */
 
 struct mailbox;
 struct watched;
 struct server;
+struct peer;
 struct account;
 
 enum result {
@@ -107,28 +110,56 @@ enum turn_kind {
 	TURN_COUNT
 };
 
-struct server {
-	UT_hash_handle hh;
-	char *host;
+/* What is asked of one place: a server by its name, or an address by all names there. */
+struct budget {
 	unsigned connections;
 	unsigned logins_per_minute;
-	bool has_limits;     /* of its own: mark of watch_configure() */
-	size_t owners;	     /* endpoints and probes */
+	unsigned in_flight;
 	uint64_t rate;	     /* probes in 10^9 s, as the settings ask */
 	uint64_t login_rate; /* of those that log in */
 	int64_t mean_us;     /* how long its probes take; -1: not known */
-	unsigned in_flight;
-	struct heap ready;
-	struct heap_node
-		turn; /* in one of watch.turns while it has something to start and a connection free
-		       */
-	enum turn_kind turn_kind; /* which of them */
-	bool has_hung;		  /* its last probe ended by a timeout */
-	mono_t next_start;	  /* the even spacing of starts (see server.c) */
+	mono_t next_start;   /* the even spacing of starts */
+	mono_t next_login;   /* and of logins */
 	int64_t *logins; /* when the last logins went out: a ring of logins_per_minute, mono us */
 	unsigned logins_room;
 	unsigned logins_next;
+};
+
+/* An address (IPv6: its /64) that servers are reached at, or the place of one server whose address
+ * is not known: without limits of its own, and in no table. */
+struct peer {
+	UT_hash_handle hh;
+	char key[PEER_KEY_MOST + 1];
+	struct budget budget;
+	size_t owners;		  /* servers and probes; it goes by peers_sweep() */
+	struct heap servers;	  /* those with something to start and a connection free, by when */
+	struct heap_node turn;	  /* in one of watch.turns while one of them may start */
+	enum turn_kind turn_kind; /* which of them */
+};
+
+/* rate_limited at a login: half as many for an hour (causes.md). */
+struct slowed {
+	bool is_open;
+	wall_t since;
+	wall_t until;
+	struct heap_node node; /* in watch.slowed by until */
+};
+
+struct server {
+	UT_hash_handle hh;
+	char *host;
+	struct budget budget;
+	unsigned logins_allowed; /* as the settings say; budget has what holds now */
+	bool has_limits;	 /* of its own: mark of watch_configure() */
+	size_t owners;		 /* endpoints and probes */
+	struct peer *peer;
+	struct peer alone; /* where it stands while its address is not known */
+	struct heap ready;
+	struct heap_node turn; /* in peer->servers */
+	struct slowed slowed;
+	bool has_hung;	 /* its last probe ended by a timeout */
 	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
+	mono_t wait_began;
 	mono_t wait_until;
 	unsigned waits; /* in a row */
 	enum cause wait_cause;
@@ -154,6 +185,7 @@ struct probe {
 	bool is_stale; /* paused, changed or removed meanwhile: its verdict moves no state */
 	enum side side;
 	struct server *server;
+	struct peer *peer;	 /* where its connection counts */
 	struct account *account; /* NULL: no login is made */
 	mono_t start;
 	enum login_step step;
@@ -282,7 +314,7 @@ struct stored {
 	enum part parts[SIDE_COUNT];
 	wall_t since;
 	bool is_paused;
-	wall_t paused_until;
+	wall_t paused_until; /* of a server: slowed.until */
 };
 
 struct trouble_state {
@@ -300,6 +332,8 @@ struct watch {
 	uint64_t tokens;
 	struct watch_limits limits;
 	bool is_configured;
+	bool is_restored; /* a run before this one made logins */
+	mono_t began;	  /* the first configure */
 
 	struct mailbox **mailboxes;
 	uint32_t room;
@@ -307,6 +341,7 @@ struct watch {
 	uint32_t free_from; /* none below it is free */
 	struct mailbox *by_name;
 	struct server *servers;
+	struct peer *peers;
 	struct account *accounts;
 	struct probe *probes;
 	struct request *requests;
@@ -326,7 +361,8 @@ struct watch {
 	struct heap judges;
 	struct heap paced;
 	struct heap pauses;
-	mono_t first_next; /* the next slot for a first probe */
+	struct heap slowed; /* servers, by wall time */
+	mono_t first_next;  /* the next slot for a first probe */
 	uint64_t rate;
 	unsigned in_flight;
 	unsigned hung_in_flight; /* of these at servers that had hung */
@@ -387,26 +423,75 @@ void schedule_requests_done(struct watch *watch, struct watched *endpoint);
 /* Begins a probe of an endpoint that its server has chosen. */
 void schedule_start(struct watch *watch, struct watched *endpoint);
 
+/* ---- budget.c */
+
+/* By how much intervals stretch by it, in thousandths (1000: not at all). */
+int64_t budget_stretch(const struct budget *budget);
+void budget_join(struct budget *budget, uint64_t rate, bool has_login);
+void budget_leave(struct budget *budget, uint64_t rate, bool has_login);
+/* When the next probe that logs in may start. */
+mono_t budget_start_from(const struct budget *budget);
+void budget_started(struct budget *budget, mono_t now);
+/* From when on a login may go out; budget_login() notes that one goes now. */
+mono_t budget_login_from(struct watch *watch, struct budget *budget);
+void budget_login(struct watch *watch, struct budget *budget);
+/* None of its logins counts any more. */
+bool budget_is_idle(const struct budget *budget, mono_t now);
+/* A probe took so long. */
+void budget_took(struct budget *budget, int64_t took_us);
+void budget_done(struct budget *budget);
+
+/* ---- peer.c */
+
+void peer_init(struct peer *peer);
+/* Brings its place in watch.turns up to date. */
+void peer_turn(struct watch *watch, struct peer *peer);
+/* The server moves to the address of this key; NULL: to its own place. False: no memory, it stays.
+ */
+bool peer_move(struct watch *watch, struct server *server, const char *key);
+/* Answers a probe that is about to connect there: WATCH_CONNECT. */
+void peer_ask(struct watch *watch, struct probe *probe, const char *address);
+/* Its limits are the largest of the names that are reached there. */
+void peers_limits(struct watch *watch);
+/* Those that nobody is reached at any more go, once their last logins do not count any more. */
+void peers_sweep(struct watch *watch);
+void peers_free(struct watch *watch);
+
 /* ---- server.c */
 
 /* Finds or makes; owners is as it was. NULL: no memory */
 struct server *server_get(struct watch *watch, const char *host);
+void server_free(struct server *server);
+/* One owner less; without any it goes. */
 void server_drop(struct watch *watch, struct server *server);
 void server_limits(struct watch *watch, struct server *server, unsigned connections,
 	unsigned logins_per_minute);
-/* By how much intervals stretch there, in thousandths (1000: not at all). */
+/* By how much intervals stretch there, by its name's budget and its address's, in thousandths. */
 int64_t server_stretch(const struct server *server);
 void server_join(struct watch *watch, struct watched *endpoint);
 void server_leave(struct watch *watch, struct watched *endpoint);
 void server_enqueue(struct watch *watch, struct watched *endpoint);
-/* Brings its place in watch.turns up to date. */
+/* Brings its place among those that start up to date. */
 void server_turn(struct watch *watch, struct server *server);
+/* Does the one that is first in its queue log in? */
+bool server_first_logs_in(const struct server *server);
 /* Starts the one that is first in its queue. */
 void server_start(struct watch *watch, struct server *server);
-/* When a login may go out; the slot is taken. */
-mono_t server_login_slot(struct watch *watch, struct server *server);
+/* A login that was asked for: it goes to its account when the budgets of its server and of the
+ * address allow it. */
+void server_login(struct watch *watch, struct probe *probe);
 void server_judged(struct watch *watch, struct server *server, const struct probe *probe,
 	const struct verdict *verdict, const struct watched *endpoint);
+
+/* ---- slow.c */
+
+/* It said at a login that there are too many: half as many for an hour, told once. */
+void slow_begin(struct watch *watch, struct server *server, const struct verdict *verdict);
+/* Those whose hour is over; words: why, NULL: the hour */
+void slow_end(struct watch *watch, struct server *server, const char *words);
+void slow_due(struct watch *watch);
+/* What the store had of it, once the settings name the server. */
+void slow_claim(struct watch *watch, struct server *server);
 
 /* ---- account.c */
 
@@ -507,6 +592,10 @@ void tell_brake(struct watch *watch, struct account *account, const struct watch
 void tell_brake_end(struct watch *watch, struct account *account, const char *detail);
 /* Who did it where nobody asked: a pause that ran out (contract 6: detail says who). */
 #define WATCH_ITSELF "mboxwatchd"
+/* Of a server that no settings name any more. */
+void tell_slowed_gone(struct watch *watch, const char *host);
+void tell_slowed(struct watch *watch, enum event_kind kind, const struct server *server,
+	const struct verdict *verdict, const char *detail);
 void tell_person(struct watch *watch, enum event_kind kind, const struct mailbox *mailbox,
 	wall_t until, const char *who, const char *reason);
 void tell_trouble(struct watch *watch, enum event_kind kind, enum trouble trouble,
@@ -520,6 +609,8 @@ void row_keep_mailbox(struct watch *watch, const struct mailbox *mailbox);
 void row_keep_account(struct watch *watch, struct account *account);
 void row_keep_certificates(struct watch *watch, const struct leaf_place *place);
 void row_keep_trouble(struct watch *watch, enum trouble trouble);
+/* "slow:HOST"; its end forgets it. */
+void row_keep_slowed(struct watch *watch, const struct server *server);
 void row_keep_clean(struct watch *watch);
 void row_forget(struct watch *watch, enum row_kind kind, const char *key);
 void row_forget_clean(struct watch *watch);

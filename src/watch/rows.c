@@ -329,6 +329,24 @@ row_keep_trouble(struct watch *watch, enum trouble trouble)
 }
 
 void
+row_keep_slowed(struct watch *watch, const struct server *server)
+{
+	struct buf key = { 0 }, row = { 0 };
+
+	buf_put_format(&key, SLOW_KEY "%s", server->host);
+	if (!server->slowed.is_open) {
+		if (buf_err(&key) == ERR_OK)
+			row_forget(watch, ROW_DAEMON, key.at);
+		buf_done(&key);
+		return;
+	}
+	buf_put_byte(&row, '{');
+	put_wall(&row, "since", server->slowed.since);
+	put_wall(&row, "until", server->slowed.until);
+	keep(watch, ROW_DAEMON, buf_take(&key), &row);
+}
+
+void
 row_keep_clean(struct watch *watch)
 {
 	struct buf row = { 0 };
@@ -350,6 +368,7 @@ watch_keep_all(struct watch *watch)
 	struct mailbox *mailbox, *next_mailbox;
 	struct account *account, *next_account;
 	struct leaf_place *place, *next_place;
+	struct server *server, *next_server;
 
 	HASH_ITER (hh, watch->by_name, mailbox, next_mailbox) {
 		row_keep_mailbox(watch, mailbox);
@@ -362,6 +381,10 @@ watch_keep_all(struct watch *watch)
 		row_keep_account(watch, account);
 	HASH_ITER (hh, watch->leaf_places, place, next_place)
 		row_keep_certificates(watch, place);
+	HASH_ITER (hh, watch->servers, server, next_server) {
+		if (server->slowed.is_open)
+			row_keep_slowed(watch, server);
+	}
 	for (size_t i = 0; i < TROUBLE_COUNT; i++) {
 		if (watch->troubles[i].is_open)
 			row_keep_trouble(watch, (enum trouble)i);

@@ -189,6 +189,7 @@ watch_restored(struct watch *watch, bool was_clean_end, struct ulid newest_event
 {
 	struct account *account, *next;
 
+	watch->is_restored = ulid_is_set(newest_event);
 	ulid_source_raise(&watch->ids, newest_event);
 	HASH_ITER (hh, watch->accounts, account, next) {
 		size_t booked = account->booked_count;

@@ -268,6 +268,22 @@ restore_mailbox(struct watch *watch, struct reading *reading, struct bytes key)
 
 /* ---- the daemon */
 
+/* "slow:HOST" */
+static void
+restore_slowed(struct watch *watch, struct reading *reading, struct bytes key)
+{
+	struct stored *stored = stored_add(watch, reading, ROW_DAEMON, key);
+
+	if (!stored)
+		return;
+	reading_wall(reading, reading->root, "since", &stored->since);
+	reading_wall(reading, reading->root, "until", &stored->paused_until);
+	if (!wall_is_set(stored->since) || !wall_is_set(stored->paused_until))
+		reading_wrong(reading, "until");
+	if (reading->is_wrong)
+		stored_free(watch, stored);
+}
+
 static void
 restore_daemon(struct watch *watch, struct reading *reading, struct bytes key)
 {
@@ -275,6 +291,10 @@ restore_daemon(struct watch *watch, struct reading *reading, struct bytes key)
 	enum trouble trouble;
 	struct trouble_state *state;
 
+	if (bytes_starts(key, BYTES(SLOW_KEY))) {
+		restore_slowed(watch, reading, key);
+		return;
+	}
 	if (!bytes_starts(key, BYTES("trouble/")))
 		return; /* "clean", and what a later version may keep */
 	if (trouble_from_name(bytes_from(key, 8), &trouble) != ERR_OK) {

@@ -235,6 +235,7 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 							    .mailbox = endpoint->mailbox->index,
 							    .name = endpoint->mailbox->name,
 							    .side = endpoint->side,
+							    .address = endpoint->server->peer->key,
 							    .token = probe->token })) {
 		if (probe->hh.tbl)
 			HASH_DEL(watch->probes, probe);
@@ -250,7 +251,10 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	endpoint->start = watch->now;
 	endpoint->last_probe = watch->wall;
 	probe->server->owners++;
-	probe->server->in_flight++;
+	probe->server->budget.in_flight++;
+	probe->peer = probe->server->peer;
+	probe->peer->owners++;
+	probe->peer->budget.in_flight++;
 	if (probe->account)
 		probe->account->probes++;
 	probe->is_hung = probe->server->has_hung;
@@ -333,8 +337,8 @@ turns_allowed(const struct watch *watch)
 	return 1u << TURN_WELL | 1u << TURN_HUNG;
 }
 
-/* The server that starts the next probe; NULL: none may now. */
-static struct server *
+/* The address where the next probe starts; NULL: nowhere now. */
+static struct peer *
 next_turn(const struct watch *watch)
 {
 	const struct heap_node *first = NULL;
@@ -347,15 +351,16 @@ next_turn(const struct watch *watch)
 			(!first || top->key < first->key))
 			first = top;
 	}
-	return first ? CONTAINER_OF(first, struct server, turn) : NULL;
+	return first ? CONTAINER_OF(first, struct peer, turn) : NULL;
 }
 
 void
 schedule_pump(struct watch *watch)
 {
-	struct server *server;
+	struct peer *peer;
 	int64_t now = watch->now.us;
 
+	slow_due(watch);
 	while (is_due(&watch->pauses, watch->wall.us))
 		pause_over(watch, CONTAINER_OF(heap_top(&watch->pauses), struct mailbox, pause));
 	while (is_due(&watch->judges, now))
@@ -366,10 +371,10 @@ schedule_pump(struct watch *watch)
 		struct probe *probe = CONTAINER_OF(heap_top(&watch->paced), struct probe, paced);
 
 		heap_remove(&watch->paced, &probe->paced);
-		account_login(watch, probe);
+		server_login(watch, probe);
 	}
-	while ((server = next_turn(watch)))
-		server_start(watch, server);
+	while ((peer = next_turn(watch)))
+		server_start(watch, CONTAINER_OF(heap_top(&peer->servers), struct server, turn));
 }
 
 static void
@@ -381,10 +386,21 @@ sooner(mono_t *wake, const struct heap *heap)
 		wake->us = top->key;
 }
 
+/* Its end is a wall time, and the wall clock may jump: looked at each minute, at least. */
+static void
+sooner_by_wall(const struct watch *watch, mono_t *wake, const struct heap *heap)
+{
+	const struct heap_node *top = heap_top(heap);
+	int64_t wait = top ? top->key - watch->wall.us : 0;
+	mono_t at = mono_add(watch->now, wait < US_PER_M ? wait : US_PER_M);
+
+	if (top && mono_is_before(at, *wake))
+		*wake = at;
+}
+
 mono_t
 schedule_wake(const struct watch *watch)
 {
-	const struct heap_node *pause = heap_top(&watch->pauses);
 	mono_t wake = MONO_NEVER;
 
 	sooner(&wake, &watch->due);
@@ -394,13 +410,7 @@ schedule_wake(const struct watch *watch)
 		if (turns_allowed(watch) & 1u << kind)
 			sooner(&wake, &watch->turns[kind]);
 	}
-	if (pause) {
-		/* Its end is a wall time, and the wall clock may jump: looked at each minute. */
-		int64_t wait = pause->key - watch->wall.us;
-		mono_t at = mono_add(watch->now, wait < US_PER_M ? wait : US_PER_M);
-
-		if (mono_is_before(at, wake))
-			wake = at;
-	}
+	sooner_by_wall(watch, &wake, &watch->pauses);
+	sooner_by_wall(watch, &wake, &watch->slowed);
 	return wake;
 }

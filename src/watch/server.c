@@ -1,23 +1,22 @@
 /*
- * server.c: what one server is asked of: its connections, the even spacing of logins, its queue,
- * and the wait that it asked for. Layer: watch, pure.
- *
- * Starts are spaced evenly (GCRA, a burst of two at most where the budget is not small); so that no
- * 60 s hold more logins than the budget, however long connecting takes, each login also takes a
- * place in a ring of the last ones.
+ * server.c: one server by its name: its connections and logins, its queue, and the wait that it
+ * asked for. Layer: watch, pure. Not here: the arithmetic (budget.c), the address that it shares
+ * with others (peer.c), half as many logins for an hour (slow.c).
  */
 #include "watch/inside.h"
 
 #include <stdlib.h>
 
-/* Contract 3: no 60 s hold more than the budget, seen from the server too: the way there varies. */
-#define LOGIN_WINDOW_US (60 * US_PER_S + 250 * US_PER_MS)
-#define SPACING_WINDOW_US (60 * US_PER_S + 500 * US_PER_MS)
-/* The interval that results leaves a little of the budget to retries. */
-#define STRETCH_WINDOW_US (61 * US_PER_S)
-#define STRETCH_CONNECTIONS_MOST 0.95
-#define MEAN_SHARE 16 /* of a new probe in the running mean of how long they take */
-#define RATE_PERIOD_S 1000000000.0
+void
+server_free(struct server *server)
+{
+	heap_done(&server->ready);
+	heap_done(&server->alone.servers);
+	budget_done(&server->budget);
+	budget_done(&server->alone.budget);
+	free(server->host);
+	free(server);
+}
 
 struct server *
 server_get(struct watch *watch, const char *host)
@@ -32,68 +31,55 @@ server_get(struct watch *watch, const char *host)
 		return NULL;
 	server->host = strdup(host);
 	heap_node_init(&server->turn);
-	server->mean_us = -1;
-	server->connections = watch->limits.connections;
-	server->logins_per_minute = watch->limits.logins_per_minute;
-	if (server->host)
+	heap_node_init(&server->slowed.node);
+	server->budget.mean_us = -1;
+	server->budget.connections = watch->limits.connections;
+	server->logins_allowed = watch->limits.logins_per_minute;
+	server->budget.logins_per_minute = server->logins_allowed;
+	peer_init(&server->alone);
+	server->peer = &server->alone;
+	server->alone.owners = 1;
+	if (server->host && heap_make_room(&server->alone.servers, 1) == ERR_OK)
 		HASH_ADD_KEYPTR(hh, watch->servers, server->host, strlen(server->host), server);
 	if (!server->host || !server->hh.tbl) {
-		free(server->host);
-		free(server);
+		server_free(server);
 		return NULL;
 	}
 	return server;
 }
 
-/* One owner less; without any it goes. */
 void
 server_drop(struct watch *watch, struct server *server)
 {
 	if (server->owners > 0 && --server->owners > 0)
 		return;
-	heap_remove(&watch->turns[server->turn_kind], &server->turn);
+	if (server->slowed.is_open)
+		slow_end(watch, server, "no mailbox is at this server any more");
+	(void)peer_move(watch, server, NULL); /* its own place: needs no memory */
+	heap_remove(&server->alone.servers, &server->turn);
+	peer_turn(watch, &server->alone);
 	HASH_DEL(watch->servers, server);
-	heap_done(&server->ready);
-	free(server->logins);
-	free(server->host);
-	free(server);
+	server_free(server);
 }
 
 void
 server_limits(struct watch *watch, struct server *server, unsigned connections,
 	unsigned logins_per_minute)
 {
-	server->connections = connections ? connections : 1;
-	server->logins_per_minute = logins_per_minute ? logins_per_minute : 1;
+	server->budget.connections = connections ? connections : 1;
+	server->logins_allowed = logins_per_minute ? logins_per_minute : 1;
+	server->budget.logins_per_minute =
+		server->slowed.is_open ? (server->logins_allowed + 1) / 2 : server->logins_allowed;
 	server_turn(watch, server);
-}
-
-static int64_t
-spacing_us(const struct server *server)
-{
-	return SPACING_WINDOW_US / server->logins_per_minute;
-}
-
-static int64_t
-burst_us(const struct server *server)
-{
-	return (server->logins_per_minute >= 20 ? 2 : server->logins_per_minute / 10) *
-	       spacing_us(server);
 }
 
 int64_t
 server_stretch(const struct server *server)
 {
-	double logins = (double)server->login_rate / RATE_PERIOD_S * (double)STRETCH_WINDOW_US /
-			(double)US_PER_S / server->logins_per_minute;
-	double connections = server->mean_us < 0
-				     ? 0
-				     : (double)server->rate / RATE_PERIOD_S *
-					       (double)server->mean_us / (double)US_PER_S /
-					       server->connections / STRETCH_CONNECTIONS_MOST;
-	double most = logins > connections ? logins : connections;
+	int64_t by_name = budget_stretch(&server->budget),
+		by_address = budget_stretch(&server->peer->budget);
 
-	return most > 1 ? (int64_t)(most * 1000) + 1 : 1000;
+	return by_name > by_address ? by_name : by_address;
 }
 
 /* The endpoint's share of the load, while its mailbox is not paused. */
@@ -102,9 +88,8 @@ server_join(struct watch *watch, struct watched *endpoint)
 {
 	uint64_t rate = (uint64_t)(RATE_UNIT / endpoint->rules.interval_us);
 
-	endpoint->server->rate += rate;
-	if (endpoint->account)
-		endpoint->server->login_rate += rate;
+	budget_join(&endpoint->server->budget, rate, endpoint->account);
+	budget_join(&endpoint->server->peer->budget, rate, endpoint->account);
 	watch->rate += rate;
 }
 
@@ -113,9 +98,8 @@ server_leave(struct watch *watch, struct watched *endpoint)
 {
 	uint64_t rate = (uint64_t)(RATE_UNIT / endpoint->rules.interval_us);
 
-	endpoint->server->rate -= rate;
-	if (endpoint->account)
-		endpoint->server->login_rate -= rate;
+	budget_leave(&endpoint->server->budget, rate, endpoint->account);
+	budget_leave(&endpoint->server->peer->budget, rate, endpoint->account);
 	watch->rate -= rate;
 }
 
@@ -154,30 +138,35 @@ server_enqueue(struct watch *watch, struct watched *endpoint)
 	server_turn(watch, endpoint->server);
 }
 
+bool
+server_first_logs_in(const struct server *server)
+{
+	const struct watched *first = first_ready(server);
+
+	return first && first->account;
+}
+
 void
 server_turn(struct watch *watch, struct server *server)
 {
 	const struct watched *first = first_ready(server);
-	unsigned connections = server->is_waiting ? 1 : server->connections;
-	enum turn_kind kind = server->has_hung ? TURN_HUNG : TURN_WELL;
-	int64_t at = INT64_MIN;
+	unsigned connections = server->is_waiting ? 1 : server->budget.connections;
+	struct peer *peer = server->peer;
 
-	if (!first || server->in_flight >= connections) {
-		heap_remove(&watch->turns[server->turn_kind], &server->turn);
-		return;
+	if (first && server->budget.in_flight < connections) {
+		/* Among those whose time has come: who would be first in one queue. */
+		int64_t at = queue_key(first);
+
+		if (first->account && budget_start_from(&server->budget).us > at)
+			at = budget_start_from(&server->budget).us;
+		if (server->is_waiting && server->wait_until.us > at)
+			at = server->wait_until.us;
+		if (heap_put(&peer->servers, &server->turn, at) != ERR_OK)
+			abort(); /* peer_move() made room for each server */
+	} else {
+		heap_remove(&peer->servers, &server->turn);
 	}
-	if (first->account)
-		at = server->next_start.us - burst_us(server);
-	if (server->is_waiting && server->wait_until.us > at)
-		at = server->wait_until.us;
-	if (at < first->wanted.us)
-		at = first->wanted
-			     .us; /* among servers, when in_flight is full: who is late longest */
-	if (kind != server->turn_kind)
-		heap_remove(&watch->turns[server->turn_kind], &server->turn);
-	server->turn_kind = kind;
-	if (heap_put(&watch->turns[kind], &server->turn, at) != ERR_OK)
-		abort(); /* configure made room for each server */
+	peer_turn(watch, peer);
 }
 
 void
@@ -187,51 +176,32 @@ server_start(struct watch *watch, struct server *server)
 
 	heap_remove(&server->ready, &endpoint->ready);
 	if (endpoint->account) {
-		mono_t from = mono_is_before(server->next_start, watch->now) ? watch->now
-									     : server->next_start;
-
-		server->next_start = mono_add(from, spacing_us(server));
+		budget_started(&server->budget, watch->now);
+		budget_started(&server->peer->budget, watch->now);
 	}
 	schedule_start(watch, endpoint);
 	server_turn(watch, server);
 }
 
-/* A ring of another size keeps the latest. */
-static bool
-ring_fit(struct server *server)
+void
+server_login(struct watch *watch, struct probe *probe)
 {
-	unsigned room = server->logins_per_minute, old = server->logins_room;
-	int64_t *ring;
+	mono_t at = budget_login_from(watch, &probe->server->budget), there = { INT64_MIN };
 
-	if (room == old)
-		return true;
-	ring = reallocarray(NULL, room, sizeof(*ring));
-	if (!ring)
-		return old > 0;
-	for (unsigned i = 0; i < room; i++)
-		ring[i] = INT64_MIN;
-	for (unsigned i = 0; i < old && i < room; i++)
-		ring[room - 1 - i] = server->logins[(server->logins_next + old - 1 - i) % old];
-	free(server->logins);
-	server->logins = ring;
-	server->logins_room = room;
-	server->logins_next = 0;
-	return true;
-}
-
-mono_t
-server_login_slot(struct watch *watch, struct server *server)
-{
-	int64_t *oldest, slot = watch->now.us;
-
-	if (!ring_fit(server))
-		return watch->now;
-	oldest = &server->logins[server->logins_next];
-	if (*oldest != INT64_MIN && *oldest + LOGIN_WINDOW_US > slot)
-		slot = *oldest + LOGIN_WINDOW_US;
-	*oldest = slot;
-	server->logins_next = (server->logins_next + 1) % server->logins_room;
-	return (mono_t){ slot };
+	if (probe->peer->key[0] != '\0')
+		there = budget_login_from(watch, &probe->peer->budget);
+	if (mono_is_before(at, there))
+		at = there;
+	probe->step = STEP_PACED;
+	/* Those that wait for the same moment go in their order, nearly. */
+	if (mono_is_before(watch->now, at) &&
+		heap_put(&watch->paced, &probe->paced, at.us + (int64_t)(probe->token % 4096)) ==
+			ERR_OK)
+		return;
+	budget_login(watch, &probe->server->budget);
+	if (probe->peer->key[0] != '\0')
+		budget_login(watch, &probe->peer->budget);
+	account_login(watch, probe);
 }
 
 /* causes.md: at connect, at greeting, and for ip_blocked anywhere, the wait holds for the whole
@@ -252,12 +222,16 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 
 	if (verdict->is_void)
 		return;
-	server->mean_us = server->mean_us < 0
-				  ? took
-				  : server->mean_us + (took - server->mean_us) / MEAN_SHARE;
+	budget_took(&server->budget, took);
+	budget_took(&probe->peer->budget, took);
 	server->has_hung =
 		verdict->cause == CAUSE_CONNECT_TIMEOUT || verdict->cause == CAUSE_REPLY_TIMEOUT;
+	if (!verdict->is_ok && verdict->cause == CAUSE_RATE_LIMITED && verdict->stage == STAGE_AUTH)
+		slow_begin(watch, server, verdict);
 	if (!holds_whole_server(verdict)) {
+		/* What was under way when it asked says nothing of what came after. */
+		if (server->is_waiting && mono_is_before(probe->start, server->wait_began))
+			return;
 		server->is_waiting = false;
 		server->waits = 0;
 		return;
@@ -274,6 +248,8 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 		wait = WAIT_MOST_US;
 	if (!server->is_waiting || !mono_is_before(watch->now, server->wait_until))
 		server->waits++;
+	if (!server->is_waiting)
+		server->wait_began = watch->now;
 	server->is_waiting = true;
 	server->wait_cause = verdict->cause;
 	server->wait_stage = verdict->stage;

@@ -271,6 +271,50 @@ tell_certificate(struct watch *watch, const struct watched *endpoint,
 	watch_tell(watch, event);
 }
 
+/* ---- a server that gets half as many logins */
+
+static struct alert *
+of_server(struct watch *watch, enum event_kind kind, const char *host)
+{
+	struct alert *event = watch_event(watch, watch->wall, kind);
+
+	if (event)
+		event->server = copied(host);
+	return event;
+}
+
+void
+tell_slowed(struct watch *watch, enum event_kind kind, const struct server *server,
+	const struct verdict *verdict, const char *detail)
+{
+	struct alert *event = of_server(watch, kind, server->host);
+
+	if (!event)
+		return;
+	event->since = server->slowed.since;
+	if (verdict) {
+		event->until = server->slowed.until;
+		event->has_cause = true;
+		event->cause = verdict->cause;
+		event->stage = verdict->stage;
+		put_words(event, verdict);
+	}
+	if (detail && !event->detail)
+		event->detail = copied(detail);
+	watch_tell(watch, event);
+}
+
+void
+tell_slowed_gone(struct watch *watch, const char *host)
+{
+	struct alert *event = of_server(watch, EVENT_BRAKE_END, host);
+
+	if (!event)
+		return;
+	event->detail = copied("no mailbox is at this server any more");
+	watch_tell(watch, event);
+}
+
 /* ---- people, and the daemon itself */
 
 void

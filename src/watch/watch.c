@@ -60,9 +60,10 @@ watch_free(struct watch *watch)
 		HASH_DEL(watch->by_name, mailbox);
 		mailbox_free(mailbox);
 	}
+	peers_free(watch);
 	HASH_ITER (hh, watch->servers, server, next_server) {
-		server->owners = 0;
-		server_drop(watch, server);
+		HASH_DEL(watch->servers, server);
+		server_free(server);
 	}
 	HASH_ITER (hh, watch->accounts, account, next_account)
 		account_free(watch, account);
@@ -82,6 +83,7 @@ watch_free(struct watch *watch)
 	heap_done(&watch->judges);
 	heap_done(&watch->paced);
 	heap_done(&watch->pauses);
+	heap_done(&watch->slowed);
 	free(watch->mailboxes);
 	free(watch->commands);
 	free(watch);
@@ -192,20 +194,26 @@ find_probe(const struct watch *watch, uint64_t token)
 }
 
 void
+watch_connect(struct watch *watch, mono_t now, wall_t wall, uint64_t token, const char *address)
+{
+	struct probe *probe = find_probe(watch, token);
+
+	watch_enter(watch, now, wall);
+	if (probe)
+		peer_ask(watch, probe, address);
+	leave(watch);
+}
+
+void
 watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
 	struct fingerprint fingerprint)
 {
 	struct probe *probe = find_probe(watch, token);
-	mono_t slot;
 
 	watch_enter(watch, now, wall);
 	if (probe && probe->step == STEP_BEFORE) {
 		probe->fingerprint = fingerprint;
-		slot = server_login_slot(watch, probe->server);
-		probe->step = STEP_PACED;
-		if (!mono_is_before(now, slot) ||
-			heap_put(&watch->paced, &probe->paced, slot.us) != ERR_OK)
-			account_login(watch, probe);
+		server_login(watch, probe);
 	}
 	leave(watch);
 }
@@ -228,6 +236,8 @@ count_figures(struct watch *watch, const struct probe *probe, const struct verdi
 {
 	struct watch_figures *figures = &watch->figures;
 
+	if (verdict->is_void)
+		return; /* no verdict */
 	figures->probes[probe->side][verdict->cause]++;
 	for (size_t stage = 0; stage < STAGE_COUNT; stage++) {
 		int64_t us = verdict->times_us[stage];
@@ -337,7 +347,9 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 	heap_remove(&watch->paced, &probe->paced);
 	watch->in_flight--;
 	watch->hung_in_flight -= probe->is_hung;
-	probe->server->in_flight--;
+	probe->server->budget.in_flight--;
+	probe->peer->budget.in_flight--;
+	probe->peer->owners--;
 	endpoint = probe->endpoint;
 	if (endpoint)
 		endpoint->probe = NULL;
@@ -355,6 +367,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 		probe->account->probes--;
 		account_settle(watch, probe->account);
 	}
+	peer_turn(watch, probe->peer);
 	server_turn(watch, probe->server);
 	server_drop(watch, probe->server);
 	verdict_free(verdict);

@@ -79,14 +79,33 @@ struct watch_settings {
 	size_t server_count;
 };
 
+/* ---- what limits make of intervals: one formula, for the schedule and for the plan of -t */
+
+#define WATCH_PROBE_USUAL_US (500 * US_PER_MS) /* how long a probe takes, while that is not known  \
+						*/
+
+struct watch_load {
+	double probes_per_s;
+	double logins_per_s;
+	int64_t probe_us; /* how long a probe takes */
+	unsigned connections;
+	unsigned logins_per_minute;
+};
+
+/* How many times longer than set the intervals get; 1: not at all. *by_connections: it is the
+ * connections that do not allow them, else the logins. May be NULL */
+double watch_stretch(const struct watch_load *load, bool *by_connections);
+
 /* ---- what is to be done */
 
 enum watch_command_kind {
-	WATCH_PROBE,  /* begin a probe of endpoint (mailbox, side); give token back */
-	WATCH_LEAVE,  /* answer the login asked for by token */
-	WATCH_TELL,   /* tell event, the executor's now (words_event, alert_render, alert_free) */
-	WATCH_KEEP,   /* write the row (kind, key, value) */
-	WATCH_FORGET, /* delete the row (kind, key) */
+	WATCH_PROBE,   /* begin a probe of endpoint (mailbox, side); give token back */
+	WATCH_CONNECT, /* answer the connection asked for by token; not allowed: the probe ends void
+			*/
+	WATCH_LEAVE,   /* answer the login asked for by token */
+	WATCH_TELL,    /* tell event, the executor's now (words_event, alert_render, alert_free) */
+	WATCH_KEEP,    /* write the row (kind, key, value) */
+	WATCH_FORGET,  /* delete the row (kind, key) */
 	WATCH_ASKED_DONE, /* the probes that watch_probe_now() began for request are all judged */
 	WATCH_COMMAND_COUNT
 };
@@ -97,10 +116,13 @@ struct watch_command {
 	uint32_t mailbox; /* index for watch_view() */
 	const char *name; /* the mailbox's; valid until the next watch call */
 	enum side side;
-	/* PROBE, LEAVE */
+	const char *address; /* where its connection is counted already; "" where that is not known;
+				valid until the next watch call */
+	/* PROBE, CONNECT, LEAVE */
 	uint64_t token;
-	/* LEAVE */
+	/* CONNECT, LEAVE */
 	bool is_allowed;
+	/* LEAVE */
 	bool after_stored; /* answer only when the rows of this call are durable, or 5 s later
 			      (design 3) */
 	/* TELL */
@@ -146,6 +168,11 @@ CHECKED enum err watch_configure(struct watch *watch, mono_t now, wall_t wall,
 void watch_tick(struct watch *watch, mono_t now, wall_t wall);
 /* When watch_tick() is next needed; MONO_NEVER: not by time. Changes with every call. */
 mono_t watch_wake(const struct watch *watch);
+/* A probe is about to connect to an address (IPv6: its /64), which is not the one that its
+ * WATCH_PROBE named; or it did, and has come out at another one. A WATCH_CONNECT follows at once.
+ */
+void watch_connect(
+	struct watch *watch, mono_t now, wall_t wall, uint64_t token, const char *address);
 /* A probe stands before its login with this secret: a WATCH_LEAVE follows, at once or later. */
 void watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
 	struct fingerprint fingerprint);

@@ -141,27 +141,16 @@ fingerprint_of(const char *secret)
 }
 
 static void
-probe_start(struct world *world, const struct watch_command *command)
+probe_connect(struct world *world, struct sim_probe *probe)
 {
-	struct sim_probe *probe = calloc(1, sizeof(*probe));
-	uint32_t index = world_person_index(world, command->name);
-	struct person *person = &world->people[index];
+	struct person *person = &world->people[probe->person];
+	const struct place *place = &world->places[probe->server];
+	struct site *site = &world->sites[place->site];
 	int64_t latency;
-	const struct place *place;
 
-	if (!probe)
-		abort();
-	probe->token = command->token;
-	probe->person = index;
-	probe->side = command->side;
-	probe->server = person->servers[command->side];
-	probe->began = world_wall(world);
-	HASH_ADD(hh, world->probes, token, sizeof(probe->token), probe);
-	world_note(world, HAPPENED_PROBE, probe);
-	if (person->in_flight[command->side])
-		world_breaks(world, "two probes of an endpoint at once", person->name);
-	person->in_flight[command->side] = command->token;
-	place = &world->places[probe->server];
+	probe->is_connected = true;
+	if (++site->open > site->most)
+		site->most = site->open;
 	latency = (int64_t)((0.5 + world_chance_real(world)) * (double)world->settings.latency_us);
 	if (world_chance_real(world) < world->settings.lost) {
 		probe_end_at(world, probe, HANG_US,
@@ -185,6 +174,58 @@ probe_start(struct world *world, const struct watch_command *command)
 		probe->item = world_at(world, world->real_us + latency, ITEM_LOGIN, world->life);
 		probe->item->probe = probe;
 	}
+}
+
+static void
+probe_start(struct world *world, const struct watch_command *command)
+{
+	struct sim_probe *probe = calloc(1, sizeof(*probe));
+	uint32_t index = world_person_index(world, command->name);
+	struct person *person = &world->people[index];
+	const struct site *site;
+
+	if (!probe)
+		abort();
+	probe->token = command->token;
+	probe->person = index;
+	probe->side = command->side;
+	probe->server = person->servers[command->side];
+	probe->began = world_wall(world);
+	HASH_ADD(hh, world->probes, token, sizeof(probe->token), probe);
+	world_note(world, HAPPENED_PROBE, probe);
+	if (person->in_flight[command->side])
+		world_breaks(world, "two probes of an endpoint at once", person->name);
+	person->in_flight[command->side] = command->token;
+	site = &world->sites[world->places[probe->server].site];
+	if (strcmp(command->address, site->name) == 0) {
+		probe_connect(world, probe);
+		return;
+	}
+	probe->item = world_at(world, world->real_us + NAME_US, ITEM_CONNECT, world->life);
+	probe->item->probe = probe;
+}
+
+void
+probe_resolved(struct world *world, struct sim_probe *probe)
+{
+	watch_connect(world->watch, world_mono(world), world_wall(world), probe->token,
+		world->sites[world->places[probe->server].site].name);
+}
+
+static void
+probe_place(struct world *world, uint64_t token, bool is_allowed)
+{
+	struct sim_probe *probe;
+
+	HASH_FIND(hh, world->probes, &token, sizeof(token), probe);
+	if (!probe || probe->item)
+		return; /* it ended meanwhile */
+	if (is_allowed) {
+		probe_connect(world, probe);
+		return;
+	}
+	probe->is_void = true;
+	probe_end_at(world, probe, US_PER_MS, (struct outcome){ CAUSE_LOCAL_LIMIT, STAGE_CONNECT });
 }
 
 static void
@@ -272,15 +313,23 @@ verdict_of(struct world *world, const struct sim_probe *probe)
 	return verdict;
 }
 
+static void
+probe_gone(struct world *world, struct sim_probe *probe)
+{
+	if (probe->is_connected)
+		world->sites[world->places[probe->server].site].open--;
+	world->people[probe->person].in_flight[probe->side] = 0;
+	HASH_DEL(world->probes, probe);
+	free(probe);
+}
+
 void
 probe_end(struct world *world, struct sim_probe *probe)
 {
 	struct verdict *verdict = verdict_of(world, probe);
 	uint64_t token = probe->token;
 
-	world->people[probe->person].in_flight[probe->side] = 0;
-	HASH_DEL(world->probes, probe);
-	free(probe);
+	probe_gone(world, probe);
 	watch_verdict(world->watch, world_mono(world), world_wall(world), token, verdict);
 	daemon_carry_out(world);
 }
@@ -294,6 +343,9 @@ daemon_carry_out(struct world *world)
 		switch (command.kind) {
 		case WATCH_PROBE:
 			probe_start(world, &command);
+			break;
+		case WATCH_CONNECT:
+			probe_place(world, command.token, command.is_allowed);
 			break;
 		case WATCH_LEAVE:
 			if (command.after_stored)
@@ -378,11 +430,9 @@ daemon_gone(struct world *world)
 	struct sim_probe *probe, *next;
 
 	HASH_ITER (hh, world->probes, probe, next) {
-		world->people[probe->person].in_flight[probe->side] = 0;
 		if (probe->item)
 			item_end(world, probe->item);
-		HASH_DEL(world->probes, probe);
-		free(probe);
+		probe_gone(world, probe);
 	}
 	for (size_t i = 0; i < world->pending_count; i++)
 		command_done(&world->pending[i].command);

@@ -100,8 +100,12 @@ is_of(struct world *world, const struct record *record, const char *subject)
 {
 	const char *slash = strchr(subject, '/');
 	const struct place *place = world_place(world, subject);
+	const struct site *site = world_site(world, subject);
 	char name[WORD_MOST];
 
+	if (site)
+		return site - world_site(world, "a0") ==
+		       (ptrdiff_t)world_place_at(world, record->server)->site;
 	if (!*subject || strcmp(subject, "all") == 0)
 		return true;
 	if (place)
@@ -253,6 +257,8 @@ measure(struct world *world, const struct clause *clause, bool *is_time)
 	if (strcmp(metric, "delay") == 0 || strcmp(metric, "mean-delay") == 0)
 		return delay_us(world, subject);
 	*is_time = false;
+	if (strcmp(metric, "connections") == 0)
+		return world_site(world, subject) ? world_site(world, subject)->most : INT64_MAX;
 	if (strcmp(metric, "probes") == 0)
 		return count_records(world, HAPPENED_PROBE, subject, clause->window_us);
 	if (strcmp(metric, "logins") == 0)

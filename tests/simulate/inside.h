@@ -8,14 +8,16 @@
 
 #include <uthash.h>
 
+#define NAME_US (20 * US_PER_MS) /* until an address is known */
 #define COMMIT_US (50 * US_PER_MS)
 #define HANG_US (30 * US_PER_S)
 #define DAY_ZERO_US (INT64_C(1795478400) * US_PER_S) /* 2026-11-24 */
 
 enum item_kind {
-	ITEM_LOGIN,  /* the probe stands before its login */
-	ITEM_END,    /* the probe's verdict */
-	ITEM_COMMIT, /* what was written is durable */
+	ITEM_CONNECT, /* the probe knows its server's address */
+	ITEM_LOGIN,   /* the probe stands before its login */
+	ITEM_END,     /* the probe's verdict */
+	ITEM_COMMIT,  /* what was written is durable */
 	ITEM_ASK,
 	ITEM_SWAP,
 	ITEM_KILL,
@@ -40,6 +42,7 @@ struct sim_probe {
 	uint32_t server;
 	wall_t began;
 	struct fingerprint fingerprint;
+	bool is_connected;
 	bool is_sent; /* the secret is out */
 	struct outcome outcome;
 	enum login login;
@@ -76,6 +79,8 @@ struct world {
 	uint32_t person_count;
 	struct place *places;
 	uint32_t place_count;
+	struct site *sites;
+	uint32_t site_count;
 	struct record *records;
 	size_t record_count, record_room;
 	struct told_event *told;
@@ -107,6 +112,7 @@ void daemon_start(struct world *world, bool was_clean);
 void daemon_gone(struct world *world);
 void daemon_carry_out(struct world *world);
 void daemon_commit(struct world *world);
+void probe_resolved(struct world *world, struct sim_probe *probe);
 void probe_end(struct world *world, struct sim_probe *probe);
 void probe_end_at(
 	struct world *world, struct sim_probe *probe, int64_t after_us, struct outcome outcome);

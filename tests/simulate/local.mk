@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/simulate/secret_never_there.story \
 	tests/simulate/secrets_in_turn.story \
 	tests/simulate/server_wants_time.story \
+	tests/simulate/shared_address.story \
 	tests/simulate/slow_probes.story \
 	tests/simulate/stretch.story \
 	tests/simulate/suspend.story \

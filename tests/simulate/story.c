@@ -75,6 +75,7 @@ read_setting(struct story *story, const char *key, const char *value)
 	} numbers[] = {
 		{ "mailboxes", &settings->mailboxes },
 		{ "servers", &settings->servers },
+		{ "addresses", &settings->addresses },
 		{ "confirm", &rules->confirm },
 		{ "recover", &rules->recover },
 		{ "connections", &settings->limits.connections },

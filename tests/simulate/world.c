@@ -275,6 +275,10 @@ happen(struct world *world, struct item *item)
 	if (now.probe)
 		now.probe->item = NULL;
 	switch (now.kind) {
+	case ITEM_CONNECT:
+		probe_resolved(world, now.probe);
+		daemon_carry_out(world);
+		break;
 	case ITEM_LOGIN:
 		watch_login(world->watch, world_mono(world), world_wall(world), now.probe->token,
 			now.probe->fingerprint);
@@ -391,11 +395,17 @@ world_new(const struct world_settings *settings)
 	world->places = calloc(world->place_count, sizeof(struct place));
 	world->person_count = settings->mailboxes;
 	world->people = calloc(world->person_count, sizeof(struct person));
-	if (!world->places || !world->people)
+	world->site_count = settings->addresses ? settings->addresses : world->place_count;
+	world->sites = calloc(world->site_count, sizeof(struct site));
+	if (!world->places || !world->people || !world->sites)
 		abort();
-	for (uint32_t i = 0; i < world->place_count; i++)
+	for (uint32_t i = 0; i < world->site_count; i++)
+		snprintf(world->sites[i].name, WORD_MOST, "a%u", i);
+	for (uint32_t i = 0; i < world->place_count; i++) {
 		snprintf(world->places[i].name, WORD_MOST, "%s%u",
 			side_name((enum side)(i % SIDE_COUNT)), i / SIDE_COUNT);
+		world->places[i].site = i % world->site_count;
+	}
 	for (uint32_t i = 0; i < world->person_count; i++)
 		person_init(world, &world->people[i], i);
 	daemon_start(world, true);
@@ -420,6 +430,7 @@ world_free(struct world *world)
 	}
 	free(world->pending);
 	free(world->people);
+	free(world->sites);
 	free(world->places);
 	free(world->records);
 	free(world->told);
@@ -459,6 +470,24 @@ world_place(struct world *world, const char *name)
 			return &world->places[i];
 	}
 	return NULL;
+}
+
+const struct site *
+world_site(const struct world *world, const char *name)
+{
+	char *end;
+	unsigned long index;
+
+	if (*name != 'a' || name[1] < '0' || name[1] > '9')
+		return NULL;
+	index = strtoul(name + 1, &end, 10);
+	return *end == '\0' && index < world->site_count ? &world->sites[index] : NULL;
+}
+
+const struct place *
+world_place_at(const struct world *world, uint32_t server)
+{
+	return &world->places[server];
 }
 
 const struct record *

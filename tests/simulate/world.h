@@ -64,8 +64,16 @@ struct shown {
 	wall_t not_after;
 };
 
+/* Where servers are reached; limits hold for it as well. */
+struct site {
+	char name[WORD_MOST];
+	unsigned open; /* connections */
+	unsigned most; /* ever */
+};
+
 struct place { /* a server */
 	char name[WORD_MOST];
+	uint32_t site;
 	enum mood mood;
 	struct outcome turns[MOST_TURNS];
 	size_t turn_count;
@@ -102,6 +110,7 @@ struct world_settings {
 	uint64_t seed;
 	unsigned mailboxes;
 	unsigned servers;
+	unsigned addresses; /* of all servers together; 0: each has its own */
 	double lost;
 	int64_t latency_us;
 	int64_t start_us; /* of the day */
@@ -141,6 +150,9 @@ enum err world_resume(struct world *world, struct person *person);
 enum err world_probe(struct world *world, struct person *person);
 bool world_view(struct world *world, const char *name, struct watch_view *out);
 
+/* "a0", "a1"; NULL: none of this name */
+const struct site *world_site(const struct world *world, const char *name);
+const struct place *world_place_at(const struct world *world, uint32_t server);
 const struct record *world_records(const struct world *world, size_t *count);
 const struct told_event *world_told(const struct world *world, size_t *count);
 /* When the mark was made, or 0. */

@@ -70,6 +70,30 @@ test_plan_says_what_is_stretched(void **state)
 	fixture_end(&f);
 }
 
+/* The same formula as the schedule's, as long as nobody knows how long a probe takes there. */
+static void
+test_plan_says_what_connections_stretch(void **state)
+{
+	struct buf text = { 0 }, plan = { 0 };
+	struct fixture f;
+
+	fixture_begin(&f);
+	buf_put_string(&text, "defaults = { interval = \"10s\"; auth = \"none\"; };\n"
+			      "servers = ({ host = \"h\"; connections = 1; });\nmailboxes = (");
+	for (int i = 0; i < 40; i++)
+		buf_put_format(&text, "%s{ name = \"m%02d\"; imap = { host = \"h\"; }; }",
+			i ? ",\n" : "", i);
+	buf_put_string(&text, ");");
+	fixture_load_text(&f, text.at);
+	settings_put_plan(&plan, f.settings);
+	buf_put(&plan, BYTES_NONE);
+	assert_non_null(strstr(plan.at, "intervals stretched 2.11 times by connections"));
+	assert_non_null(strstr(plan.at, "m00: imap h:993 tls every 10s, stretched to 21s"));
+	buf_done(&text);
+	buf_done(&plan);
+	fixture_end(&f);
+}
+
 static void
 test_plan_watch_gets_what_changed(void **state)
 {
@@ -161,6 +185,7 @@ test_plan_names_are_found(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_plan_says_logins_and_intervals),
 	cmocka_unit_test(test_plan_says_what_is_stretched),
+	cmocka_unit_test(test_plan_says_what_connections_stretch),
 	cmocka_unit_test(test_plan_watch_gets_what_changed),
 	cmocka_unit_test(test_plan_names_are_found),
 };

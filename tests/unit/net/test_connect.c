@@ -91,7 +91,7 @@ world_end(struct world *world)
 static void
 run_to(struct world *world, const struct connect_to *to, int64_t most_us)
 {
-	static const struct connect_calls calls = { on_resolved, on_ended };
+	static const struct connect_calls calls = { .resolved = on_resolved, .ended = on_ended };
 	struct timeval most = { most_us / US_PER_S, most_us % US_PER_S };
 
 	world->is_ended = false;
@@ -388,7 +388,7 @@ open_descriptors(void)
 static void
 test_cancel_leaves_nothing_open_H10_08(void **state)
 {
-	static const struct connect_calls calls = { on_resolved, on_ended };
+	static const struct connect_calls calls = { .resolved = on_resolved, .ended = on_ended };
 	static const char *const hosts[] = { "127.0.0.1", "aaaa-silent.test", "many.test",
 		"full.test", "none.test" };
 	struct world world;

@@ -25,6 +25,8 @@ static const struct stretch_row {
 	{ "one connection", 10, 10 * US_PER_S, 600, 1, 2 * US_PER_S, 20 * US_PER_S, 22 * US_PER_S },
 	{ "how long they take is not known", 10, 10 * US_PER_S, 600, 1, -1, 10 * US_PER_S,
 		10 * US_PER_S },
+	{ "it is supposed to be usual", 40, 10 * US_PER_S, 600, 1, -1, 20 * US_PER_S,
+		22 * US_PER_S },
 };
 
 static void
@@ -33,17 +35,20 @@ test_intervals_stretch_evenly(void **state)
 	for (size_t i = 0; i < COUNT_OF(stretch_rows); i++) {
 		const struct stretch_row *row = &stretch_rows[i];
 		uint64_t rate = (uint64_t)(row->endpoints * (RATE_UNIT / row->interval_us));
-		struct server server = { .connections = row->connections,
-			.logins_per_minute = row->logins_per_minute,
-			.rate = rate,
-			.login_rate = rate,
-			.mean_us = row->mean_us };
+		struct server server = { .budget = { .connections = row->connections,
+						 .logins_per_minute = row->logins_per_minute,
+						 .rate = rate,
+						 .login_rate = rate,
+						 .mean_us = row->mean_us },
+			.peer = &server.alone };
 		struct watched endpoint = { .server = &server,
 			.rules.interval_us = row->interval_us };
 		bool is_stretched;
-		int64_t interval = schedule_interval(&endpoint, &is_stretched);
+		int64_t interval;
 
 		unit_row(row->name);
+		peer_init(&server.alone);
+		interval = schedule_interval(&endpoint, &is_stretched);
 		assert_in_range(interval, row->least_us, row->most_us);
 		assert_int_equal(is_stretched, interval > row->interval_us);
 	}
@@ -163,35 +168,62 @@ test_no_60_s_hold_more_than_the_budget(void **state)
 
 	for (size_t i = 0; i < COUNT_OF(budgets); i++) {
 		struct watch watch = { 0 };
-		struct server server = { .logins_per_minute = budgets[i] };
+		struct budget budget = { .logins_per_minute = budgets[i] };
 		int64_t *slots = calloc(3 * budgets[i], sizeof(*slots));
 
 		for (size_t j = 0; j < 3 * budgets[i]; j++) {
+			mono_t at;
+
 			watch.now.us += 7 * US_PER_MS * (int64_t)(j % 3);
-			slots[j] = server_login_slot(&watch, &server).us;
-			assert_true(slots[j] >= watch.now.us);
+			at = budget_login_from(&watch, &budget);
+			if (mono_is_before(watch.now, at))
+				watch.now = at;
+			slots[j] = watch.now.us;
+			budget_login(&watch, &budget);
 			if (j >= budgets[i])
 				assert_true(slots[j] - slots[j - budgets[i]] > 60 * US_PER_S);
 		}
 		free(slots);
-		free(server.logins);
+		budget_done(&budget);
 	}
+}
+
+/* The last 60 s of the run before count: one at a time until they are over. */
+static void
+test_a_restart_does_not_begin_a_new_minute(void **state)
+{
+	struct watch watch = { .now = { US_PER_H }, .began = { US_PER_H }, .is_restored = true };
+	struct budget budget = { .logins_per_minute = 30 };
+
+	for (unsigned i = 0; i < 30; i++) {
+		mono_t at = budget_login_from(&watch, &budget);
+
+		assert_in_range(mono_since(at, watch.now), i ? US_PER_S : 5 * US_PER_S,
+			i ? 3 * US_PER_S : 7 * US_PER_S);
+		watch.now = at;
+		budget_login(&watch, &budget);
+	}
+	budget_done(&budget);
 }
 
 static void
 test_a_budget_that_changes_keeps_its_last_logins(void **state)
 {
 	struct watch watch = { .now = { US_PER_H } };
-	struct server server = { .logins_per_minute = 4 };
+	struct budget budget = { .logins_per_minute = 4 };
 
-	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(server_login_slot(&watch, &server).us, watch.now.us);
-	server.logins_per_minute = 2;
-	assert_true(server_login_slot(&watch, &server).us > watch.now.us + 60 * US_PER_S);
-	server.logins_per_minute = 6;
-	watch.now.us += US_PER_S;
-	assert_int_equal(server_login_slot(&watch, &server).us, watch.now.us);
-	free(server.logins);
+	for (unsigned i = 0; i < 4; i++) {
+		watch.now.us += 14 * US_PER_S;
+		budget.next_login = watch.now; /* the ring alone */
+		assert_true(budget_login_from(&watch, &budget).us <= watch.now.us);
+		budget_login(&watch, &budget);
+	}
+	budget.logins_per_minute = 2;
+	assert_true(budget_login_from(&watch, &budget).us > watch.now.us + 40 * US_PER_S);
+	budget.logins_per_minute = 6;
+	watch.now.us += 16 * US_PER_S;
+	assert_true(budget_login_from(&watch, &budget).us <= watch.now.us);
+	budget_done(&budget);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -199,6 +231,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_phase_is_the_same_after_a_restart),
 	cmocka_unit_test(test_phases_are_even),
 	cmocka_unit_test(test_no_60_s_hold_more_than_the_budget),
+	cmocka_unit_test(test_a_restart_does_not_begin_a_new_minute),
 	cmocka_unit_test(test_a_budget_that_changes_keeps_its_last_logins),
 };
 
