@@ -101,6 +101,7 @@ struct verdict {
 	enum family family;
 	int64_t times_us[STAGE_COUNT]; /* by stage; -1: never entered */
 	int64_t total_us;
+	int64_t waited_us; /* in our own queue, before it began: in no stage's time */
 	struct tls_facts tls;
 	struct texts capabilities;
 	struct suggestion suggest[2];

@@ -91,7 +91,7 @@ address_key(const struct address *address, char key[ADDRESS_KEY_ROOM])
 	} else {
 		memset(six.s6_addr + 8, 0, 8);
 		inet_ntop(AF_INET6, &six, key, ADDRESS_KEY_ROOM);
-		strcat(key, "/64"); /* INET6_ADDRSTRLEN is 46, and this half of it is zero */
+		memcpy(key + strlen(key), "/64", 4); /* fits: half of it is zero */
 	}
 }
 

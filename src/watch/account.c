@@ -103,7 +103,7 @@ is_forgettable(const struct watch *watch, const struct account *account)
 	for (size_t i = 0; i < account->tried_count; i++) {
 		const struct tried *tried = &account->tried[i];
 
-		if (tried->count > 0 && watch->wall.us - tried->refusals[tried->count - 1].time.us <
+		if (tried->count > 0 && watch->held.us - tried->refusals[tried->count - 1].time.us <
 						FORGET_AFTER_US)
 			return false;
 	}
@@ -156,7 +156,9 @@ account_until(const struct watch *watch, const struct account *account)
 		if (!wall_is_set(until) || from.us < until.us)
 			until = from;
 	}
-	return until.us > account->brake.next_try.us ? until : account->brake.next_try;
+	if (until.us < account->brake.next_try.us)
+		until = account->brake.next_try;
+	return wall_add(until, watch->wall.us - watch->held.us); /* as the clock will show it */
 }
 
 bool
@@ -166,12 +168,12 @@ account_permit(struct watch *watch, struct account *account, int64_t *retry_us_o
 
 	account_clamp(watch, account);
 	oldest = account->resumed[0];
-	if (wall_is_set(oldest) && watch->wall.us - oldest.us < US_PER_H) {
-		*retry_us_out = oldest.us + US_PER_H - watch->wall.us;
+	if (wall_is_set(oldest) && watch->held.us - oldest.us < US_PER_H) {
+		*retry_us_out = oldest.us + US_PER_H - watch->held.us;
 		return false;
 	}
 	account->resumed[0] = account->resumed[1];
-	account->resumed[1] = watch->wall;
+	account->resumed[1] = watch->held;
 	row_keep_account(watch, account);
 	return true;
 }

@@ -134,7 +134,7 @@ account_room_of_secret(const struct watch *watch, const struct tried *tried)
 
 	for (size_t i = 0; i < watch->limits.refused_logins_count; i++) {
 		const struct watch_count_rule *rule = &watch->limits.refused_logins[i];
-		unsigned here = room_of(rule->count, count_in(tried, watch->wall, rule->window_us));
+		unsigned here = room_of(rule->count, count_in(tried, watch->held, rule->window_us));
 
 		if (here < room)
 			room = here;
@@ -152,7 +152,7 @@ account_room_of_caps(const struct watch *watch, const struct account *account)
 
 		for (size_t j = 0; j < account->tried_count; j++)
 			count += count_in(
-				&account->tried[j], watch->wall, account_caps[i].window_us);
+				&account->tried[j], watch->held, account_caps[i].window_us);
 		here = room_of(account_caps[i].count, count);
 		if (here < room)
 			room = here;
@@ -183,7 +183,7 @@ account_room_from(
 	const struct watch *watch, const struct account *account, const struct tried *tried)
 {
 	int64_t latest[CAPS_MOST] = { 0 };
-	wall_t from = watch->wall;
+	wall_t from = watch->held;
 
 	for (size_t i = 0; tried && i < watch->limits.refused_logins_count; i++) {
 		const struct watch_count_rule *rule = &watch->limits.refused_logins[i];
@@ -215,5 +215,5 @@ tried_is_old(const struct watch *watch, const struct tried *tried)
 		if (watch->limits.refused_logins[i].window_us > window)
 			window = watch->limits.refused_logins[i].window_us;
 	}
-	return watch->wall.us - last_refusal(tried).us >= window;
+	return watch->held.us - last_refusal(tried).us >= window;
 }

@@ -10,10 +10,13 @@ void
 apply_limits(struct watch *watch, const struct watch_settings *settings)
 {
 	struct server *server, *next;
+	bool is_free = watch->ceiling == watch->limits.in_flight; /* also before the first */
 
 	watch->limits = settings->limits;
 	if (watch->limits.in_flight == 0)
 		watch->limits.in_flight = 1;
+	if (is_free || watch->ceiling > watch->limits.in_flight)
+		watch->ceiling = watch->limits.in_flight;
 	HASH_ITER (hh, watch->servers, server, next)
 		server->has_limits = false;
 	for (size_t i = 0; i < settings->server_count; i++) {
@@ -105,6 +108,7 @@ apply_removal(struct watch *watch, struct mailbox *mailbox)
 	row_forget(watch, ROW_MAILBOX, mailbox->name);
 	mailbox_uncount(watch, mailbox);
 	heap_remove(&watch->pauses, &mailbox->pause);
+	heap_remove(&watch->pause_caps, &mailbox->pause_cap);
 	watch->mailboxes[mailbox->index] = NULL;
 	HASH_DEL(watch->by_name, mailbox);
 	mailbox_free(mailbox);

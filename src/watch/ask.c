@@ -46,9 +46,34 @@ mailbox_on(struct watch *watch, struct mailbox *mailbox, bool *by, bool value)
 }
 
 static void
-pause_end(struct watch *watch, struct mailbox *mailbox, const char *who, const char *reason)
+pause_disarm(struct watch *watch, struct mailbox *mailbox)
 {
 	heap_remove(&watch->pauses, &mailbox->pause);
+	heap_remove(&watch->pause_caps, &mailbox->pause_cap);
+}
+
+void
+pause_arm(struct watch *watch, struct mailbox *mailbox)
+{
+	int64_t left = mailbox->paused_until.us - watch->wall.us,
+		length = mailbox->paused_until.us - mailbox->since.us;
+
+	pause_disarm(watch, mailbox);
+	if (!wall_is_set(mailbox->paused_until))
+		return;
+	/* One that began in what is the future by now: the clock was ahead, or is behind. */
+	if (mailbox->since.us > watch->wall.us && length > 0 && length < left)
+		left = length;
+	if (heap_put(&watch->pauses, &mailbox->pause, mailbox->paused_until.us) != ERR_OK ||
+		heap_put(&watch->pause_caps, &mailbox->pause_cap, mono_add(watch->now, left).us) !=
+			ERR_OK)
+		abort(); /* configure made room for each mailbox */
+}
+
+static void
+pause_end(struct watch *watch, struct mailbox *mailbox, const char *who, const char *reason)
+{
+	pause_disarm(watch, mailbox);
 	mailbox->paused_until = WALL_NONE;
 	if (mailbox->is_enabled)
 		mailbox_on(watch, mailbox, &mailbox->is_paused, false);
@@ -85,10 +110,7 @@ watch_pause(struct watch *watch, mono_t now, wall_t wall, uint32_t index, int64_
 		return conflict(why, "the mailbox is disabled in the settings");
 	was_paused = mailbox->is_paused;
 	mailbox->paused_until = for_us > 0 ? wall_add(wall, for_us) : WALL_NONE;
-	heap_remove(&watch->pauses, &mailbox->pause);
-	if (for_us > 0 &&
-		heap_put(&watch->pauses, &mailbox->pause, mailbox->paused_until.us) != ERR_OK)
-		abort(); /* configure made room for each mailbox */
+	pause_arm(watch, mailbox);
 	if (was_paused) {
 		row_keep_mailbox(watch, mailbox); /* another end; its begin was told */
 	} else {

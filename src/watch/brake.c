@@ -36,17 +36,17 @@ retry_us(const struct watch *watch, unsigned step)
 void
 account_clamp(const struct watch *watch, struct account *account)
 {
-	wall_t most = wall_add(watch->wall, retry_us(watch, account->brake.step));
+	wall_t most = wall_add(watch->held, retry_us(watch, account->brake.step));
 
 	for (size_t i = 0; i < account->tried_count; i++) {
 		for (size_t j = 0; j < account->tried[i].count; j++) {
-			if (account->tried[i].refusals[j].time.us > watch->wall.us)
-				account->tried[i].refusals[j].time = watch->wall;
+			if (account->tried[i].refusals[j].time.us > watch->held.us)
+				account->tried[i].refusals[j].time = watch->held;
 		}
 	}
 	for (size_t i = 0; i < RESUMES_MOST; i++) {
-		if (account->resumed[i].us > watch->wall.us)
-			account->resumed[i] = watch->wall;
+		if (account->resumed[i].us > watch->held.us)
+			account->resumed[i] = watch->held;
 	}
 	if (account->brake.next_try.us > most.us)
 		account->brake.next_try = most;
@@ -101,7 +101,7 @@ decide(const struct watch *watch, const struct account *account, const struct pr
 	if (probe->endpoint && !probe->is_stale && probe->endpoint->has_permit)
 		return flying.same ? DECISION_WAIT : DECISION_GO_BY_PERMIT;
 	room = account_room_of_secret(watch, tried);
-	if (account->brake.is_open && watch->wall.us < account->brake.next_try.us)
+	if (account->brake.is_open && watch->held.us < account->brake.next_try.us)
 		return DECISION_HOLD;
 	if (room == 0)
 		return DECISION_HOLD;
@@ -152,7 +152,7 @@ brake_open(struct watch *watch, struct account *account, const struct probe *pro
 
 	*brake = (struct brake){ .is_open = true,
 		.since = watch->wall,
-		.next_try = wall_add(watch->wall, retry_us(watch, 0)) };
+		.next_try = wall_add(watch->held, retry_us(watch, 0)) };
 	if (verdict) {
 		brake->has_cause = true;
 		brake->cause = verdict->cause;
@@ -263,7 +263,7 @@ login_accepted(struct watch *watch, struct account *account, const struct probe 
 		 */
 		account->brake.has_side = true;
 		account->brake.side = other;
-		account->brake.next_try = watch->wall;
+		account->brake.next_try = watch->held;
 		for (struct watched *endpoint = account->endpoints; endpoint;
 			endpoint = endpoint->account_next) {
 			if (endpoint->side == other)
@@ -291,14 +291,14 @@ login_refused(struct watch *watch, struct account *account, const struct probe *
 	tried->results[probe->side] = RESULT_REFUSED;
 	tried->has_cause = true;
 	tried->cause = verdict->cause;
-	tried_refused(tried, watch->wall, false);
+	tried_refused(tried, watch->held, false);
 	if (brake->is_open) {
 		brake->has_cause = true;
 		brake->cause = verdict->cause;
 		if (brake->has_side && brake->side != probe->side)
 			brake->has_side = false;
 		if (probe->is_try)
-			brake->next_try = wall_add(watch->wall, retry_us(watch, ++brake->step));
+			brake->next_try = wall_add(watch->held, retry_us(watch, ++brake->step));
 		return false;
 	}
 	if (account_room_of_secret(watch, tried) > 0 && account_room_of_caps(watch, account) > 0)
@@ -314,7 +314,7 @@ login_supposed(struct watch *watch, struct account *account, const struct probe 
 	struct tried *tried = tried_add(account, probe->fingerprint);
 
 	if (tried)
-		tried_refused(tried, watch->wall, true);
+		tried_refused(tried, watch->held, true);
 }
 
 bool

@@ -44,9 +44,8 @@ claim_mailbox(struct watch *watch, struct mailbox *mailbox)
 	mailbox->since = stored->since;
 	mailbox->is_paused = stored->is_paused;
 	mailbox->paused_until = stored->paused_until;
-	if (stored->is_paused && wall_is_set(stored->paused_until) &&
-		heap_put(&watch->pauses, &mailbox->pause, stored->paused_until.us) != ERR_OK)
-		abort(); /* make_room() */
+	if (stored->is_paused)
+		pause_arm(watch, mailbox);
 	stored_free(watch, stored);
 }
 

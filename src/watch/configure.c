@@ -73,6 +73,7 @@ mailbox_new(const char *name)
 	}
 	mailbox->is_enabled = true;
 	heap_node_init(&mailbox->pause);
+	heap_node_init(&mailbox->pause_cap);
 	return mailbox;
 }
 
@@ -152,6 +153,7 @@ make_room(struct watch *watch, size_t mailboxes)
 	if (heap_make_room(&watch->due, endpoints) != ERR_OK ||
 		heap_make_room(&watch->judges, endpoints) != ERR_OK ||
 		heap_make_room(&watch->pauses, watch->used + mailboxes) != ERR_OK ||
+		heap_make_room(&watch->pause_caps, watch->used + mailboxes) != ERR_OK ||
 		heap_make_room(&watch->slowed, HASH_COUNT(watch->servers)) != ERR_OK ||
 		heap_make_room(&watch->turns[TURN_WELL], HASH_COUNT(watch->servers)) != ERR_OK ||
 		heap_make_room(&watch->turns[TURN_HUNG], HASH_COUNT(watch->servers)) != ERR_OK)

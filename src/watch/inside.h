@@ -187,6 +187,7 @@ struct probe {
 	struct server *server;
 	struct peer *peer;	 /* where its connection counts */
 	struct account *account; /* NULL: no login is made */
+	int64_t late_us;	 /* its start */
 	mono_t start;
 	enum login_step step;
 	struct fingerprint fingerprint;
@@ -267,7 +268,8 @@ struct mailbox {
 	bool is_seen; /* mark of watch_configure() */
 	bool is_paused;
 	wall_t paused_until;
-	struct heap_node pause; /* in watch.pauses by wall time */
+	struct heap_node pause;	    /* in watch.pauses by wall time */
+	struct heap_node pause_cap; /* in watch.pause_caps: it lasts its own length at most */
 	enum part parts[SIDE_COUNT];
 	enum part counted; /* its class in watch.classes; PART_NONE: not counted */
 	wall_t since;
@@ -353,6 +355,10 @@ struct watch {
 	wall_t wall;
 	int64_t grid_us; /* wall - mono at the first configure: a jump of the wall clock moves no
 			    phase (H7-01) */
+	/* The time by which logins are held: wall, but never set back, or a clock that is an hour
+	 * behind for a moment after a reboot would end what it holds an hour early, and one that
+	 * was ahead would keep it for as long (H7-07). */
+	wall_t held;
 	mono_t expected; /* when a call was expected at the latest: what lies beyond was lost */
 	int64_t lost_us;
 	bool is_late; /* this call came after such a loss */
@@ -361,10 +367,12 @@ struct watch {
 	struct heap judges;
 	struct heap paced;
 	struct heap pauses;
-	struct heap slowed; /* servers, by wall time */
-	mono_t first_next;  /* the next slot for a first probe */
+	struct heap pause_caps; /* the same mailboxes, by mono */
+	struct heap slowed;	/* servers, by wall time */
+	mono_t first_next;	/* the next slot for a first probe */
 	uint64_t rate;
 	unsigned in_flight;
+	unsigned ceiling;	 /* in_flight's, below the limit while this machine has no more */
 	unsigned hung_in_flight; /* of these at servers that had hung */
 
 	struct watch_command *commands;
@@ -416,6 +424,8 @@ void schedule_first_of_many(struct watch *watch, struct watched *endpoint);
 void schedule_void(struct watch *watch, struct watched *endpoint);
 /* The judge's timer, for the watched state. */
 void schedule_judge(struct watch *watch, struct watched *endpoint);
+/* What a verdict says of this machine's room for probes. */
+void schedule_ceiling(struct watch *watch, const struct verdict *verdict);
 /* Carries out all that is due. At the end of each call. */
 void schedule_pump(struct watch *watch);
 mono_t schedule_wake(const struct watch *watch);
@@ -490,6 +500,8 @@ void slow_begin(struct watch *watch, struct server *server, const struct verdict
 /* Those whose hour is over; words: why, NULL: the hour */
 void slow_end(struct watch *watch, struct server *server, const char *words);
 void slow_due(struct watch *watch);
+/* The clock was set back (H7-07). */
+void slow_clamp(struct watch *watch);
 /* What the store had of it, once the settings name the server. */
 void slow_claim(struct watch *watch, struct server *server);
 
@@ -625,6 +637,9 @@ struct stored *stored_find(const struct watch *watch, const char *key);
  * is_enabled). */
 void mailbox_off(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
 void mailbox_on(struct watch *watch, struct mailbox *mailbox, bool *by, bool value);
+/* It ends at its wall time, or after its own length where the clock was set back meanwhile
+ * (H7-07). WALL_NONE: when resumed */
+void pause_arm(struct watch *watch, struct mailbox *mailbox);
 /* A pause ran out. */
 void pause_over(struct watch *watch, struct mailbox *mailbox);
 

@@ -244,9 +244,9 @@ row_keep_account(struct watch *watch, struct account *account)
 	size_t booked;
 
 	buf_put_byte(&row, '{');
-	booked = put_booked(&row, account, watch->wall);
+	booked = put_booked(&row, account, watch->held);
 	if (!booked && account->tried_count == 0 && !account->brake.is_open &&
-		watch->wall.us - account->resumed[1].us >= US_PER_H) {
+		watch->held.us - account->resumed[1].us >= US_PER_H) {
 		buf_done(&row);
 		if (account->has_row)
 			row_forget(watch, ROW_ACCOUNT, account->key);

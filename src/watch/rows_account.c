@@ -141,6 +141,26 @@ read_booked(struct reading *reading, struct account *account)
 	}
 }
 
+/* When it was refused, booked or resumed last: it was so late already. */
+static void
+raise_held(struct watch *watch, const struct account *account)
+{
+	int64_t newest = account->resumed[RESUMES_MOST - 1].us;
+
+	for (size_t i = 0; i < account->tried_count; i++) {
+		const struct tried *tried = &account->tried[i];
+
+		if (tried->count > 0 && tried->refusals[tried->count - 1].time.us > newest)
+			newest = tried->refusals[tried->count - 1].time.us;
+	}
+	for (size_t i = 0; i < account->booked_count; i++) {
+		if (account->booked[i].time.us > newest)
+			newest = account->booked[i].time.us;
+	}
+	if (newest > watch->held.us)
+		watch->held.us = newest;
+}
+
 void
 reading_account(struct watch *watch, struct reading *reading, struct bytes key)
 {
@@ -180,6 +200,8 @@ reading_account(struct watch *watch, struct reading *reading, struct bytes key)
 			account->resumed[i].us = time;
 	}
 	watch->brakes_open += account->brake.is_open;
+	if (!reading->is_wrong)
+		raise_held(watch, account);
 	if (reading->is_wrong || reading->is_short)
 		account_free(watch, account);
 }

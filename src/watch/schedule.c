@@ -243,8 +243,7 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 		schedule_at(watch, endpoint, mono_add(watch->now, NO_MEMORY_WAIT_US), NEXT_VOID);
 		return;
 	}
-	watch->figures.lateness_buckets[figures_bucket(late)]++;
-	watch->figures.lateness_sum_us += late;
+	probe->late_us = late;
 	if (endpoint->reason != NEXT_FIRST)
 		(void)take_slot(watch);
 	endpoint->probe = probe;
@@ -324,11 +323,28 @@ is_due(const struct heap *heap, int64_t now)
 	return top && top->key <= now;
 }
 
+/*
+ * H10-10: where descriptors or memory run out here, fewer at a time: a quarter less with each
+ * verdict that says so, one more with each that does not, up to the limit.
+ */
+void
+schedule_ceiling(struct watch *watch, const struct verdict *verdict)
+{
+	if (verdict->is_void)
+		return;
+	if (verdict->cause == CAUSE_LOCAL_LIMIT)
+		watch->ceiling = watch->in_flight / 4 * 3 + 1;
+	else
+		watch->ceiling++;
+	if (watch->ceiling > watch->limits.in_flight)
+		watch->ceiling = watch->limits.in_flight;
+}
+
 /* Whose turn it may be, of the two kinds of servers: a set of bits. */
 static unsigned
 turns_allowed(const struct watch *watch)
 {
-	unsigned most = watch->limits.in_flight;
+	unsigned most = watch->ceiling;
 
 	if (watch->in_flight >= most)
 		return 0;
@@ -363,6 +379,9 @@ schedule_pump(struct watch *watch)
 	slow_due(watch);
 	while (is_due(&watch->pauses, watch->wall.us))
 		pause_over(watch, CONTAINER_OF(heap_top(&watch->pauses), struct mailbox, pause));
+	while (is_due(&watch->pause_caps, now))
+		pause_over(watch,
+			CONTAINER_OF(heap_top(&watch->pause_caps), struct mailbox, pause_cap));
 	while (is_due(&watch->judges, now))
 		judge_due(watch, CONTAINER_OF(heap_top(&watch->judges), struct watched, judge));
 	while (is_due(&watch->due, now))
@@ -405,6 +424,7 @@ schedule_wake(const struct watch *watch)
 
 	sooner(&wake, &watch->due);
 	sooner(&wake, &watch->judges);
+	sooner(&wake, &watch->pause_caps);
 	sooner(&wake, &watch->paced);
 	for (size_t kind = 0; kind < TURN_COUNT; kind++) {
 		if (turns_allowed(watch) & 1u << kind)

@@ -218,7 +218,7 @@ void
 server_judged(struct watch *watch, struct server *server, const struct probe *probe,
 	const struct verdict *verdict, const struct watched *endpoint)
 {
-	int64_t took = mono_since(watch->now, probe->start), wait, most;
+	int64_t took = mono_since(watch->now, probe->start) - verdict->waited_us, wait, most;
 
 	if (verdict->is_void)
 		return;

@@ -59,6 +59,24 @@ slow_due(struct watch *watch)
 }
 
 void
+slow_clamp(struct watch *watch)
+{
+	for (size_t i = watch->slowed.count; i-- > 0;) {
+		struct server *server =
+			CONTAINER_OF(CONTAINER_OF(watch->slowed.nodes[i], struct slowed, node),
+				struct server, slowed);
+		wall_t most = wall_add(watch->wall, SLOW_US);
+
+		if (server->slowed.until.us <= most.us)
+			continue;
+		server->slowed.until = most;
+		if (heap_put(&watch->slowed, &server->slowed.node, most.us) != ERR_OK)
+			abort(); /* it stands in the heap already */
+		row_keep_slowed(watch, server);
+	}
+}
+
+void
 slow_claim(struct watch *watch, struct server *server)
 {
 	struct buf key = { 0 };

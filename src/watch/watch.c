@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define HELD_AHEAD_MOST_US (2 * US_PER_D)
 #define COMMANDS_LEAST ((size_t)64)
 /* A call that comes later than this after its time: our loop or machine lost the time (suspend,
  * SIGSTOP). */
@@ -83,6 +84,7 @@ watch_free(struct watch *watch)
 	heap_done(&watch->judges);
 	heap_done(&watch->paced);
 	heap_done(&watch->pauses);
+	heap_done(&watch->pause_caps);
 	heap_done(&watch->slowed);
 	free(watch->mailboxes);
 	free(watch->commands);
@@ -146,6 +148,26 @@ watch_id(struct watch *watch, wall_t wall)
 
 /* ---- time and verdicts */
 
+/* Until the first configure `held` has the newest time of the store: one that is far ahead is no
+ * time that was. */
+static void
+hold_time(struct watch *watch, mono_t now, wall_t wall)
+{
+	bool was_back = watch->is_configured &&
+			wall.us - now.us < watch->wall.us - watch->now.us - US_PER_S;
+
+	if (watch->is_configured)
+		watch->held = wall_add(watch->held, mono_since(now, watch->now));
+	else if (watch->held.us - wall.us > HELD_AHEAD_MOST_US)
+		watch->held = wall;
+	if (watch->held.us < wall.us)
+		watch->held = wall;
+	if (was_back) {
+		watch->wall = wall;
+		slow_clamp(watch);
+	}
+}
+
 void
 watch_enter(struct watch *watch, mono_t now, wall_t wall)
 {
@@ -156,6 +178,7 @@ watch_enter(struct watch *watch, mono_t now, wall_t wall)
 		watch->lost_us += watch->is_late ? late : 0;
 	}
 	watch->expected = MONO_NEVER; /* a call may be made of several */
+	hold_time(watch, now, wall);
 	watch->now = now;
 	watch->wall = wall;
 }
@@ -238,6 +261,8 @@ count_figures(struct watch *watch, const struct probe *probe, const struct verdi
 
 	if (verdict->is_void)
 		return; /* no verdict */
+	figures->lateness_buckets[figures_bucket(probe->late_us + verdict->waited_us)]++;
+	figures->lateness_sum_us += probe->late_us + verdict->waited_us;
 	figures->probes[probe->side][verdict->cause]++;
 	for (size_t stage = 0; stage < STAGE_COUNT; stage++) {
 		int64_t us = verdict->times_us[stage];
@@ -356,6 +381,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 	if (verdict->has_fingerprint && probe->step == STEP_BEFORE)
 		probe->fingerprint = verdict->fingerprint;
 	count_figures(watch, probe, verdict);
+	schedule_ceiling(watch, verdict);
 	server_judged(watch, probe->server, probe, verdict, endpoint);
 	verdict = book(watch, probe, verdict);
 	if (endpoint && endpoint->is_again) {

@@ -81,8 +81,9 @@ struct watch_settings {
 
 /* ---- what limits make of intervals: one formula, for the schedule and for the plan of -t */
 
-#define WATCH_PROBE_USUAL_US (500 * US_PER_MS) /* how long a probe takes, while that is not known  \
-						*/
+#define WATCH_PROBE_USUAL_US                                                                       \
+	(500 * US_PER_MS) /* how long a probe takes, while that is not known                       \
+			   */
 
 struct watch_load {
 	double probes_per_s;

@@ -471,6 +471,14 @@ world_restart(struct world *world, bool is_clean)
 }
 
 void
+world_reboot(struct world *world)
+{
+	daemon_gone(world);
+	world->settings.mono_us = -world->real_us;
+	daemon_start(world, false);
+}
+
+void
 world_reload(struct world *world, int64_t interval_us)
 {
 	if (interval_us > 0) {

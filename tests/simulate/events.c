@@ -271,6 +271,37 @@ run_kills(struct play *play, const struct line *line, char **words, size_t count
 }
 
 static bool
+run_reboot(struct play *play, const struct line *line, char **words, size_t count)
+{
+	(void)line, (void)words, (void)count;
+	world_reboot(play->world);
+	return true;
+}
+
+/* each of imap0..imap9 WORD ... */
+static bool
+run_each(struct play *play, const struct line *line, char **words, size_t count)
+{
+	char *dots = count > 3 ? strstr(words[2], "..") : NULL;
+	struct place *from, *to;
+
+	if (!dots)
+		return fail(play, line, "each of SERVER..SERVER does what?");
+	*dots = '\0';
+	from = world_place(play->world, words[2]);
+	to = world_place(play->world, dots + 2);
+	for (; from && to && from <= to; from += SIDE_COUNT) { /* of one side */
+		char what[2][WORD_MOST] = { "", "" }, *each[2] = { what[0], what[1] };
+
+		for (size_t i = 3; i < count && i < 5; i++)
+			snprintf(what[i - 3], WORD_MOST, "%s", words[i]);
+		if (!run_place(play, line, from, each, count - 3))
+			return false;
+	}
+	return true;
+}
+
+static bool
 run_wall(struct play *play, const struct line *line, char **words, size_t count)
 {
 	int64_t by;
@@ -360,6 +391,8 @@ static const struct action {
 	action_run *run;
 } actions[] = {
 	{ "restart", run_restart },
+	{ "reboot", run_reboot },
+	{ "each", run_each },
 	{ "kill", run_restart },
 	{ "kills", run_kills },
 	{ "wall", run_wall },

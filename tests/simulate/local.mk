@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/simulate/greylisted_for_hours.story \
 	tests/simulate/host_mended.story \
 	tests/simulate/imap_off.story \
+	tests/simulate/in_flight_hung.story \
 	tests/simulate/kill_at_refusal.story \
 	tests/simulate/kill_first.story \
 	tests/simulate/kill_loop.story \
@@ -34,9 +35,13 @@ EXTRA_DIST += \
 	tests/simulate/mono_32s.story \
 	tests/simulate/mono_53us.story \
 	tests/simulate/new_secret.story \
+	tests/simulate/no_room.story \
 	tests/simulate/one_server_hangs.story \
 	tests/simulate/pause.story \
+	tests/simulate/pause_clock_ahead.story \
 	tests/simulate/pause_while_failing.story \
+	tests/simulate/rate_limited.story \
+	tests/simulate/reboot.story \
 	tests/simulate/removed_and_renamed.story \
 	tests/simulate/removed_while_down.story \
 	tests/simulate/restart.story \
@@ -51,5 +56,6 @@ EXTRA_DIST += \
 	tests/simulate/stretch.story \
 	tests/simulate/suspend.story \
 	tests/simulate/unclean_and_well.story \
+	tests/simulate/wait_named_too_long.story \
 	tests/simulate/wrong_password.story \
 	tests/simulate/wrong_password_mended.story

@@ -34,7 +34,7 @@ struct record {
 struct told_event {
 	int64_t at_us;
 	enum event_kind kind;
-	char mailbox[WORD_MOST];
+	char mailbox[WORD_MOST]; /* or the server, where it is of one */
 	char state[WORD_MOST];
 	char was[WORD_MOST];
 	char side[8];
@@ -139,6 +139,8 @@ int64_t world_now_us(const struct world *world);
 /* Each true where it could be done. */
 void world_reload(struct world *world, int64_t interval_us);
 void world_restart(struct world *world, bool is_clean);
+/* Unclean, and the monotonic clock begins anew. */
+void world_reboot(struct world *world);
 void world_kill_at_refusals(struct world *world, unsigned count);
 void world_move_wall(struct world *world, int64_t by_us);
 void world_suspend(struct world *world, int64_t for_us);

@@ -46,7 +46,7 @@ static const struct count_row {
 static void
 test_counts_bind_the_next_login(void **state)
 {
-	struct watch watch = { .limits = limits, .wall = { T0_US } };
+	struct watch watch = { .limits = limits, .wall = { T0_US }, .held = { T0_US } };
 
 	for (size_t i = 0; i < COUNT_OF(count_rows); i++) {
 		const struct count_row *row = &count_rows[i];
@@ -68,7 +68,7 @@ test_counts_bind_the_next_login(void **state)
 static void
 test_caps_count_all_secrets(void **state)
 {
-	struct watch watch = { .limits = limits, .wall = { T0_US } };
+	struct watch watch = { .limits = limits, .wall = { T0_US }, .held = { T0_US } };
 	struct account account = { 0 };
 
 	for (uint8_t i = 0; i < 4; i++)
