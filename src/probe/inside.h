@@ -26,7 +26,7 @@
 #include "secret/source.h"
 
 enum probe_state {
-	PROBE_NEW,
+	PROBE_NEW,	  /* waits for its turn to begin */
 	PROBE_CONNECTING, /* stages dns and connect */
 	PROBE_PLACE,	  /* watch was asked for a connection to the address */
 	PROBE_TLS,	  /* the handshake */
@@ -43,7 +43,7 @@ enum probe_state {
 
 struct probe {
 	struct probes *probes;
-	struct probe *next_ended;
+	struct probe *next_ended; /* or the next that waits to begin */
 	struct probe_ref ref;
 	uint64_t token;
 	struct endpoint *endpoint;
@@ -61,6 +61,7 @@ struct probe {
 	struct buf goodbye;  /* held back while in PROBE_DOUBTING */
 
 	struct event timer;
+	mono_t asked;
 	mono_t began;
 	mono_t ends; /* the whole probe's */
 	enum stage stage;
@@ -100,6 +101,9 @@ struct probes {
 	size_t count;
 	struct probe *ended; /* waiting for on_reap(), oldest first */
 	struct probe **ended_end;
+	struct probe *new; /* waiting for on_begin(), oldest first */
+	struct probe **new_end;
+	struct event begin;
 	struct event reap;
 	struct event tick;
 	mono_t ticked;

@@ -34,6 +34,7 @@ struct probe_job {
 	uint64_t token;		   /* the caller's own, given back with every call */
 	const char *address;	   /* address_key() where its connection is counted already; NULL,
 				    * "": none. Borrowed */
+	mono_t asked;	/* when it was wanted: what it waits here is our lateness; 0: now */
 	bool may_login; /* false: the brake is known to hold; end before the login without reading
 			 * the secret unless the secret changed: the fingerprint is asked all the
 			 * same */
@@ -67,7 +68,9 @@ CHECKED enum err probes_new(struct event_base *base, const struct probes_setting
 	const struct probes_calls *calls, void *owner, struct probes **out);
 /* Ends every probe without a call, closes what is open. */
 void probes_free(struct probes *probes);
-/* Always ends by calls->ended on a later turn, also where nothing could be begun (local_limit). */
+/* Begins it when those before it have begun: few a turn, so that many at once wait here, without a
+ * timer, and not for the work on each other's handshakes (H10-05). Always ends by calls->ended on a
+ * later turn, also where nothing could be begun (local_limit). */
 void probes_start(struct probes *probes, const struct probe_job *job);
 /* Late answers are dropped, here and below. Not allowed: it ends void. */
 void probes_connect(struct probes *probes, struct probe_ref ref, bool is_allowed);

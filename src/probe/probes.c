@@ -13,6 +13,7 @@
 #include "base/log.h"
 
 #define TICK_US (250 * US_PER_MS)
+#define BEGIN_PER_TURN 8
 #define LATE_LEAST_US (100 * US_PER_MS) /* a tick's lateness that is counted */
 
 /* ---- the loop's time ---- */
@@ -117,6 +118,44 @@ on_reap(evutil_socket_t fd, short what, void *owner)
 	}
 }
 
+/* ---- begun ---- */
+
+static void
+begin(struct probe *probe)
+{
+	struct probes *probes = probe->probes;
+
+	probe->began = mono_now();
+	probe->ends = mono_add(probe->began, probe->endpoint->timeout_us);
+	probe->stage_ends = probe->ends;
+	probe->lost_before_us = probes->lost_us;
+	probe->suspend_before_us = probes_suspended_us();
+	probe->verdict->began = wall_now();
+	probe->verdict->waited_us = mono_since(probe->began, probe->asked);
+	probe_start(probe);
+}
+
+/* A few of those that wait; the rest on a later turn, behind what is ready by then. */
+static void
+on_begin(evutil_socket_t fd, short what, void *owner)
+{
+	static const struct timeval at_once = { 0, 0 };
+	struct probes *probes = owner;
+
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < BEGIN_PER_TURN && probes->new; i++) {
+		struct probe *probe = probes->new;
+
+		probes->new = probe->next_ended;
+		if (!probes->new)
+			probes->new_end = &probes->new;
+		begin(probe);
+	}
+	if (probes->new)
+		event_add(&probes->begin, &at_once);
+}
+
 /* ---- life ---- */
 
 static void
@@ -150,6 +189,8 @@ probes_new(struct event_base *base, const struct probes_settings *settings,
 	probes->ended_end = &probes->ended;
 	event_assign(&probes->reap, base, -1, 0, on_reap, probes);
 	evtimer_assign(&probes->tick, base, on_tick, probes);
+	evtimer_assign(&probes->begin, base, on_begin, probes);
+	probes->new_end = &probes->new;
 	if ((probes->helo_name = strdup(settings->helo_name)) != NULL &&
 		(err = resolver_new(base, settings->resolvers, &probes->resolver)) == ERR_OK &&
 		(err = tls_library_new(&probes->tls)) == ERR_OK &&
@@ -174,6 +215,7 @@ probes_free(struct probes *probes)
 			probe_free(probes->slots[i].probe);
 	}
 	event_del(&probes->reap);
+	event_del(&probes->begin);
 	event_del(&probes->tick);
 	resources_done(probes);
 }
@@ -237,13 +279,11 @@ probes_start(struct probes *probes, const struct probe_job *job)
 		probes->ticked = mono_now();
 		event_add(&probes->tick, &wait);
 	}
+	probe->asked = job->asked.us ? job->asked : mono_now();
 	probe->began = mono_now();
-	probe->ends = mono_add(probe->began, probe->endpoint->timeout_us);
-	probe->stage_ends = probe->ends;
-	probe->lost_before_us = probes->lost_us;
-	probe->suspend_before_us = probes_suspended_us();
-	probe->verdict->began = wall_now();
-	probe_start(probe);
+	*probes->new_end = probe;
+	probes->new_end = &probe->next_ended;
+	event_active(&probes->begin, EV_TIMEOUT, 0);
 }
 
 static struct probe *
@@ -281,6 +321,8 @@ probes_leave(struct probes *probes, struct probe_ref ref, enum leave leave)
 void
 probes_goodbye(struct probes *probes)
 {
+	probes->new = NULL; /* they end as the others do */
+	probes->new_end = &probes->new;
 	for (uint32_t i = 0; i < probes->slot_count; i++) {
 		struct probe *probe = probes->slots[i].probe;
 
