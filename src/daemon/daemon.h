@@ -8,6 +8,7 @@
  *	loops.c    the probing threads                  outbox.c   durable, then told (writer.c)
  *	requests.c what the socket asks for             signals.c  TERM, INT, HUP, USR1
  *	notify.c   systemd: ready, status, watchdog     figures.c  counts, health, own metrics
+ *	clock.c    the wall clock was set, or is wrong
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -41,6 +42,10 @@ struct daemon {
 	unsigned ticks;
 	struct event *on_wake; /* the timerfd by which watch wakes us */
 	int wake_fd;
+	struct event *on_clock; /* somebody set the wall clock */
+	int clock_fd;
+	int64_t wall_apart_us; /* wall - mono, as it was last looked at */
+	bool is_clock_wrong;
 	char *helo_name; /* this host's own, where the settings have none */
 	struct fingerprint_key fingerprint_key;
 	wall_t started;
@@ -49,6 +54,8 @@ struct daemon {
 	bool is_start_told;
 	bool is_all_seen_told; /* the log line once every endpoint has its first verdict */
 	bool is_loop_late;
+	unsigned loop_lateness; /* see tick.c */
+	mono_t ticked;
 	bool is_trouble_seen[TROUBLE_COUNT]; /* since this start, not told by the run before it */
 	struct told *test_told; /* of the last test alert, borrowed by control for one turn */
 	bool is_catching_test;

@@ -1,6 +1,6 @@
 sbin_PROGRAMS += src/mboxwatchd
 src_mboxwatchd_SOURCES = \
-	src/daemon/carry.c \
+	src/daemon/carry.c src/daemon/clock.c src/daemon/clock.h \
 	src/daemon/daemon.h \
 	src/daemon/figures.c \
 	src/daemon/helo.c src/daemon/helo.h \

@@ -45,6 +45,7 @@ struct message {
 	bool is_allowed;		 /* CONNECT, LEAVE */
 	struct fingerprint fingerprint;	 /* ASK */
 	struct verdict *verdict;	 /* ENDED */
+	mono_t sent;			 /* JOB, PING */
 	struct probes_settings settings; /* RECONFIGURE: strings owned */
 };
 
@@ -54,6 +55,7 @@ struct loop {
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool has_answered; /* the last ping */
+	_Atomic int64_t worst_us; /* that an answer took; set back by the main loop */
 	atomic_bool has_ended;
 	unsigned pings_missed; /* of the main loop alone */
 	/* of the thread alone */
@@ -204,6 +206,7 @@ loop_do(struct loop *loop, struct message *message)
 		probes_start(loop->probes, &(struct probe_job){ .endpoint = message->endpoint,
 						   .token = message->token,
 						   .address = message->address,
+						   .asked = message->sent,
 						   .may_login = true });
 		break;
 	case MESSAGE_CONNECT:
@@ -219,6 +222,8 @@ loop_do(struct loop *loop, struct message *message)
 				"a probing loop keeps its old settings: no memory or no resolver");
 		break;
 	case MESSAGE_PING:
+		if (mono_since(mono_now(), message->sent) > atomic_load(&loop->worst_us))
+			atomic_store(&loop->worst_us, mono_since(mono_now(), message->sent));
 		atomic_store(&loop->has_answered, true);
 		break;
 	case MESSAGE_END:
@@ -400,6 +405,7 @@ on_ping(evutil_socket_t fd, short what, void *arg)
 		if (!message)
 			continue;
 		atomic_store(&loop->has_answered, false);
+		message->sent = mono_now();
 		queue_put(loop->in, &message->node);
 	}
 }
@@ -461,6 +467,7 @@ loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, cons
 	}
 	message->endpoint = endpoint_hold(endpoint);
 	snprintf(message->address, sizeof(message->address), "%s", address);
+	message->sent = mono_now();
 	queue_put(flight->loop->in, &message->node);
 	return ERR_OK;
 }
@@ -532,6 +539,20 @@ loops_late_us(const struct loops *loops)
 			missed = loops->items[i].pings_missed;
 	}
 	return missed * PING_EVERY_S * US_PER_S;
+}
+
+int64_t
+loops_worst_us(struct loops *loops)
+{
+	int64_t worst_us = 0;
+
+	for (unsigned i = 0; i < loops->count; i++) {
+		int64_t us = atomic_exchange(&loops->items[i].worst_us, 0);
+
+		if (us > worst_us)
+			worst_us = us;
+	}
+	return worst_us;
 }
 
 static bool

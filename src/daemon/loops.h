@@ -40,6 +40,8 @@ void loops_reconfigure(struct loops *loops, const struct probes_settings *settin
 /* For how long the slowest loop has not answered a ping. Counted by turns of the main loop, so
  * that neither its own delay nor a suspend is taken for theirs. */
 int64_t loops_late_us(const struct loops *loops);
+/* The longest that an answer to a ping took since this was asked last. */
+int64_t loops_worst_us(struct loops *loops);
 /* Says goodbye in every probe, and ends the threads; true where all ended before the deadline, and
  * then everything is freed. */
 bool loops_end(struct loops *loops, mono_t deadline);

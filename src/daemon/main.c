@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/load.h"
 #include "daemon/notify.h"
@@ -102,6 +103,7 @@ end(struct daemon *daemon)
 		is_clean = false;
 	daemon->loops = NULL;
 	carry_done(daemon);
+	clock_end(daemon);
 	if (daemon->is_start_told) {
 		watch_end(daemon->watch, wall_now());
 		carry_last(daemon);
@@ -178,7 +180,7 @@ run_at(struct daemon *daemon, const struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct daemon daemon = { .wake_fd = -1, .started = wall_now() };
+	struct daemon daemon = { .wake_fd = -1, .clock_fd = -1, .started = wall_now() };
 	struct options options;
 	enum exit_status status;
 

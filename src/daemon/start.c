@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "daemon/clock.h"
 #include "daemon/load.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
@@ -192,6 +193,8 @@ start_rest(struct start *start)
 	if (err == ERR_OK)
 		err = notify_start(daemon->base, &tick_notify_calls, daemon, &daemon->notify);
 	if (err == ERR_OK)
+		err = clock_start(daemon);
+	if (err == ERR_OK)
 		err = tick_start(daemon);
 	if (err == ERR_OK)
 		err = signals_start(daemon);
@@ -215,6 +218,7 @@ tell_start(struct start *start)
 	if (start->trouble.text[0])
 		carry_mended(daemon, TROUBLE_STATE, start->trouble.text);
 	carry_out(daemon);
+	clock_look(daemon);
 	figures_put_counts(daemon, &counts);
 	log_info("watching %s", counts.at ? counts.at : "");
 	buf_done(&counts);

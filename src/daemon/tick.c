@@ -5,8 +5,15 @@
 #include "daemon/tick.h"
 
 #include <event2/event.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "daemon/clock.h"
 
 #define TICK_S 2
+#define LATE_LEAST_US US_PER_S
+#define LATE_TICKS_TOLD 5
+#define LATE_TICKS_MOST 15
 #define SOCKET_EVERY_TICKS 15 /* made anew within a minute (H5-19) */
 /* Whatever is still wrong has shown itself by then: teller.h takes 10 s, the rest less. */
 #define OLD_TROUBLES_TICKS 15
@@ -28,15 +35,52 @@ put_status(void *owner, struct buf *out)
 
 const struct notify_calls tick_notify_calls = { is_alive, put_status };
 
+/* How late the main loop came to this very tick, in time that the machine was awake. */
+static int64_t
+own_lateness_us(struct daemon *daemon)
+{
+	struct timespec awake;
+	mono_t now;
+	int64_t late_us;
+
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	now = (mono_t){ awake.tv_sec * US_PER_S + awake.tv_nsec / 1000 };
+	late_us = mono_since(now, daemon->ticked) - TICK_S * US_PER_S;
+	daemon->ticked = now;
+	return late_us;
+}
+
+/*
+ * H10-06: a loop that does not turn at all is trouble at once, and the watchdog's; turns of a
+ * second and more are trouble where they go on for ten seconds, and it is over half a minute after
+ * the last of them.
+ */
 static void
 look_after_loops(struct daemon *daemon)
 {
-	bool is_late = !is_alive(daemon);
+	int64_t loops_us = loops_worst_us(daemon->loops), own_us = own_lateness_us(daemon);
+	int64_t late_us = loops_us > own_us ? loops_us : own_us;
+	char detail[100];
 
-	if (is_late == daemon->is_loop_late)
+	if (!is_alive(daemon))
+		daemon->loop_lateness = LATE_TICKS_MOST;
+	else if (late_us >= LATE_LEAST_US)
+		daemon->loop_lateness += daemon->loop_lateness < LATE_TICKS_MOST;
+	else
+		daemon->loop_lateness -= daemon->loop_lateness > 0;
+	if (!daemon->is_loop_late && daemon->loop_lateness >= LATE_TICKS_TOLD) {
+		daemon->is_loop_late = true;
+		daemon->loop_lateness = LATE_TICKS_MOST;
+		snprintf(detail, sizeof(detail), "%s is late by %.1f s",
+			loops_us > own_us ? "a probing loop" : "the main loop",
+			(double)late_us / US_PER_S);
+		carry_trouble(daemon, TROUBLE_LOOP, false, detail);
+	} else if (daemon->is_loop_late && daemon->loop_lateness == 0) {
+		daemon->is_loop_late = false;
+		carry_trouble(daemon, TROUBLE_LOOP, true, NULL);
+	} else {
 		return;
-	daemon->is_loop_late = is_late;
-	carry_trouble(daemon, TROUBLE_LOOP, !is_late, "a probing loop has not turned for 5 s");
+	}
 	carry_out(daemon);
 }
 
@@ -69,6 +113,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	daemon->ticks++;
 	look_after_loops(daemon);
+	clock_look(daemon);
 	if (daemon->ticks % SOCKET_EVERY_TICKS == 0)
 		look_after_socket(daemon);
 	if (daemon->ticks == OLD_TROUBLES_TICKS)
@@ -85,6 +130,7 @@ tick_start(struct daemon *daemon)
 {
 	static const struct timeval every = { TICK_S, 0 };
 
+	(void)own_lateness_us(daemon); /* from here on */
 	daemon->on_tick = event_new(daemon->base, -1, EV_PERSIST, on_tick, daemon);
 	if (!daemon->on_tick || event_add(daemon->on_tick, &every) != 0)
 		return ERR_MEMORY;
