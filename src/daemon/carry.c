@@ -267,7 +267,19 @@ on_trouble(void *owner, enum trouble kind, bool is_over, const char *detail)
 		carry_last(daemon);
 }
 
-const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_trouble };
+static void
+on_anew(void *owner)
+{
+	struct daemon *daemon = owner;
+
+	watch_keep_all(daemon->watch);
+	if (daemon->loops)
+		carry_out(daemon);
+	else
+		carry_last(daemon);
+}
+
+const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_anew, on_trouble };
 
 /* ---- the daemon's own events */
 

@@ -67,6 +67,7 @@ struct outbox {
 	struct fault why;
 	uint64_t lost; /* rows and events that the writer could not keep, so far */
 	uint64_t lost_told;
+	bool are_sinks_stored;
 	uint64_t dropped; /* events that the store dropped before a sink had them, so far */
 	uint64_t dropped_told;
 };
@@ -355,6 +356,10 @@ on_writer_reports(evutil_socket_t fd, short what, void *arg)
 			outbox->calls->trouble(
 				outbox->owner, TROUBLE_STATE, false, report->why.text);
 			break;
+		case WRITER_ANEW:
+			log_info("%s; it is written anew", report->why.text);
+			outbox->calls->anew(outbox->owner);
+			break;
 		case WRITER_PAGE:
 			on_page(outbox, report);
 			break;
@@ -487,8 +492,8 @@ place_sinks(struct outbox *outbox, struct store *store, struct fault *why)
 
 	for (size_t i = 0; i < outbox->sink_count; i++)
 		names[i] = outbox->places[i].name;
-	if (store_sinks(store, names, outbox->sink_count, why) != ERR_OK)
-		log_error("how far sinks have come cannot be stored: %s", why->text);
+	outbox->are_sinks_stored =
+		store_sinks(store, names, outbox->sink_count, why) == ERR_OK; /* else the writer */
 	err = store_newest_event(store, &newest, why);
 	for (size_t i = 0; i < outbox->sink_count && err == ERR_OK; i++) {
 		struct place *place = &outbox->places[i];
@@ -545,6 +550,7 @@ outbox_start(struct event_base *base, struct store *store, struct sink *const *s
 	struct fault *why)
 {
 	struct outbox *outbox = sink_count > TELLER_MOST_SINKS ? NULL : calloc(1, sizeof(*outbox));
+	const char *names[TELLER_MOST_SINKS];
 	enum err err;
 
 	if (!outbox) {
@@ -557,13 +563,15 @@ outbox_start(struct event_base *base, struct store *store, struct sink *const *s
 	outbox->owner = owner;
 	outbox->last = &outbox->first;
 	outbox->sink_count = sink_count;
-	for (size_t i = 0; i < sink_count; i++)
-		outbox->places[i] =
-			(struct place){ .name = sinks[i]->name, .asked_at = MONO_NEVER };
+	for (size_t i = 0; i < sink_count; i++) {
+		names[i] = sinks[i]->name;
+		outbox->places[i] = (struct place){ .name = names[i], .asked_at = MONO_NEVER };
+	}
 	err = teller_start(sinks, sink_count, NULL, &outbox->teller, why);
 	if (err == ERR_OK) {
 		begin_from_store(outbox, store);
-		err = writer_start(store, &outbox->writer, why);
+		err = writer_start(
+			store, names, sink_count, outbox->are_sinks_stored, &outbox->writer, why);
 	} else {
 		store_close(store);
 	}

@@ -22,6 +22,8 @@ struct outbox_calls {
 	void (*shown)(void *owner, struct told *told);
 	/* The login that waited for this turn may go on. */
 	void (*leave)(void *owner, uint64_t token, bool is_allowed);
+	/* The store could be opened, late: all rows are to be put again. */
+	void (*anew)(void *owner);
 	void (*trouble)(void *owner, enum trouble kind, bool is_over, const char *detail);
 };
 

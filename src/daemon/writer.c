@@ -41,6 +41,9 @@ struct writer {
 	size_t event_room;
 	struct writer_cursor cursors[STORE_SINKS_MOST];
 	size_t cursor_count;
+	const char *sinks[STORE_SINKS_MOST];
+	size_t sink_count;
+	bool are_sinks_stored;
 	struct writer_page pages[STORE_SINKS_MOST]; /* by sink; most 0: none asked for */
 	uint64_t ticket;			    /* of the last turn taken */
 	uint64_t ticket_stored;			    /* reported */
@@ -309,6 +312,12 @@ write_waiting(struct writer *writer, struct fault *why)
 
 	if (!writer->rows && !writer->event_count && !writer->cursor_count)
 		return ERR_OK; /* a turn with nothing in it */
+	if (!writer->are_sinks_stored) {
+		err = store_sinks(writer->store, writer->sinks, writer->sink_count, why);
+		if (err != ERR_OK)
+			return err;
+		writer->are_sinks_stored = true;
+	}
 	err = store_begin(writer->store, why);
 	if (err != ERR_OK)
 		return err;
@@ -417,15 +426,20 @@ static void
 look_after_file(struct writer *writer)
 {
 	struct fault why = { "" }, told = { "" };
-	bool was_gone;
+	enum store_look look;
 	enum err err;
 
 	if (mono_is_before(mono_now(), writer->look_after))
 		return;
 	writer->look_after = mono_add(mono_now(), LOOK_AFTER_US);
-	err = store_look_after(writer->store, &was_gone, &why);
-	if (!was_gone)
+	err = store_look_after(writer->store, &look, &why);
+	if (look == STORE_STANDS)
 		return;
+	if (look == STORE_WAS_SHUT) {
+		writer->are_sinks_stored = false;
+		report(writer, WRITER_ANEW, &why);
+		return;
+	}
 	if (err == ERR_OK)
 		fault_set(&told, "state.db was gone and was written anew");
 	else
@@ -491,7 +505,8 @@ writer_free(struct writer *writer)
 }
 
 enum err
-writer_start(struct store *store, struct writer **out, struct fault *why)
+writer_start(struct store *store, const char *const *sinks, size_t sink_count,
+	bool are_sinks_stored, struct writer **out, struct fault *why)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
 	enum err err;
@@ -501,6 +516,9 @@ writer_start(struct store *store, struct writer **out, struct fault *why)
 		return ERR_MEMORY;
 	}
 	writer->store = store;
+	for (size_t i = 0; i < sink_count && i < STORE_SINKS_MOST; i++)
+		writer->sinks[writer->sink_count++] = sinks[i];
+	writer->are_sinks_stored = are_sinks_stored;
 	atomic_store(&writer->last_turn_us, mono_now().us);
 	err = queue_new(&writer->turns);
 	if (err == ERR_OK)

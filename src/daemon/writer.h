@@ -52,6 +52,7 @@ enum writer_report_kind {
 	WRITER_STORED,	/* everything up to and with ticket is durable */
 	WRITER_FAILING, /* the store cannot be written: why; again whenever the reason changes */
 	WRITER_WELL,	/* it can be again, and all that waited was written */
+	WRITER_ANEW,	/* the store could be opened, late, and has no rows: all are to be put */
 	WRITER_PAGE,	/* events: what was stored before this report and is behind `after` */
 	WRITER_REPORT_COUNT
 };
@@ -71,7 +72,9 @@ struct writer_report {
 };
 
 /* store is the writer's from here on (also on failure). ERR_MEMORY, ERR_IO (no thread) */
-CHECKED enum err writer_start(struct store *store, struct writer **out, struct fault *why);
+/* sinks: their names, static; the store learns them before the first turn is written. */
+CHECKED enum err writer_start(struct store *store, const char *const *sinks, size_t sink_count,
+	bool are_sinks_stored, struct writer **out, struct fault *why);
 /* NULL where the allocator said no. */
 struct writer_turn *writer_turn_new(uint64_t ticket);
 /* key and value are the turn's, also on failure. */

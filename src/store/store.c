@@ -72,6 +72,8 @@ struct store {
 	struct sqlite3_stmt *prepared[STATEMENT_COUNT];
 	enum err why_not;
 	struct fault why;
+	char *dir;
+	struct fingerprint_key fingerprint_key;
 	int dir_fd;
 	int lock_fd;
 	bool has_reserve;
@@ -217,11 +219,17 @@ store_open(const char *dir, struct store **out, struct store_opened *opened, str
 	if (!store)
 		return ERR_MEMORY;
 	store->dir_fd = store->lock_fd = -1;
+	store->dir = strdup(dir);
+	if (!store->dir) {
+		free(store);
+		return ERR_MEMORY;
+	}
 	err = store_dir_lock(dir, &store->dir_fd, &store->lock_fd, why);
 	if (err == ERR_OK)
 		err = store_file_open(dir, store->dir_fd, &store->db, opened, why);
 	if (err == ERR_OK)
 		err = prepare_all(store, why);
+	store->fingerprint_key = opened->fingerprint_key;
 	if (err == ERR_OK) {
 		reserve_make(store);
 		*out = store;
@@ -248,23 +256,80 @@ store_close(struct store *store)
 		close(store->lock_fd);
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
+	free(store->dir);
 	free(store);
 }
 
+/* Our secrets are told apart under the key that we began with; accounts keep their refusals. */
+static enum err
+take_over(struct store *store, struct fault *why)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_exec(
+		store->db, "DELETE FROM row WHERE kind <> 'account'", NULL, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_prepare_v2(store->db,
+			"INSERT OR REPLACE INTO key(name, value) VALUES('fingerprint', ?1)", -1,
+			&statement, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_bind_blob(statement, 1, store->fingerprint_key.bytes,
+			sizeof(store->fingerprint_key.bytes), SQLITE_STATIC);
+		code = sqlite3_step(statement);
+	}
+	sqlite3_finalize(statement);
+	return told_why(store, code, why);
+}
+
+/* H6-16: once more what store_open() did in vain. */
+static enum err
+open_again(struct store *store, enum store_look *look, struct fault *why)
+{
+	struct store_opened opened = { 0 };
+	struct fault still = { "" };
+	enum err err = ERR_OK;
+
+	if (store->lock_fd < 0) {
+		if (store->dir_fd >= 0)
+			close(store->dir_fd);
+		store->dir_fd = -1;
+		err = store_dir_lock(store->dir, &store->dir_fd, &store->lock_fd, &still);
+		if (err != ERR_OK && store->lock_fd >= 0)
+			close(store->lock_fd);
+		if (err != ERR_OK)
+			store->lock_fd = -1;
+	}
+	if (err == ERR_OK)
+		err = store_file_open(store->dir, store->dir_fd, &store->db, &opened, &still);
+	if (err == ERR_OK)
+		err = take_over(store, &still);
+	if (err == ERR_OK)
+		err = prepare_all(store, &still);
+	if (err != ERR_OK) {
+		go_without(store, err, &still);
+		return ERR_OK; /* as it was: each write says so */
+	}
+	*look = STORE_WAS_SHUT;
+	reserve_make(store);
+	fault_set(why, "state.db could not be opened at the start: %.300s", store->why.text);
+	return ERR_OK;
+}
+
 enum err
-store_look_after(struct store *store, bool *was_gone, struct fault *why)
+store_look_after(struct store *store, enum store_look *look, struct fault *why)
 {
 	struct sqlite3 *anew = NULL;
 	int has_moved = 0;
 	enum err err;
 
-	*was_gone = false;
-	if (!store->db ||
-		sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) !=
+	*look = STORE_STANDS;
+	if (!store->db)
+		return open_again(store, look, why);
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) !=
 			SQLITE_OK ||
 		!has_moved)
 		return ERR_OK;
-	*was_gone = true;
+	*look = STORE_WAS_GONE;
 	err = store_file_anew(store->dir_fd, store->db, &anew, why);
 	store->is_gone = err != ERR_OK;
 	if (err != ERR_OK) {

@@ -37,10 +37,18 @@ struct store_opened {
 CHECKED enum err store_open(
 	const char *dir, struct store **out, struct store_opened *opened, struct fault *why);
 void store_close(struct store *store);
-/* Now and then: where state.db was unlinked or another file lies at its place, what it held is
- * written anew and *was_gone is true; on errors every write fails until it can be (H6-16). Outside
- * of transactions. */
-CHECKED enum err store_look_after(struct store *store, bool *was_gone, struct fault *why);
+enum store_look {
+	STORE_STANDS,
+	STORE_WAS_GONE, /* unlinked, or another file lay at its place: what it held is written anew
+			 */
+	STORE_WAS_SHUT, /* could not be opened at the start, and can be now: it holds no rows but
+			   those of accounts, the caller writes the others; sinks have no cursors */
+	STORE_LOOK_COUNT
+};
+
+/* Now and then, outside of transactions: is state.db there? (H6-16). On errors every write fails
+ * until it can be written. */
+CHECKED enum err store_look_after(struct store *store, enum store_look *look, struct fault *why);
 
 typedef void store_on_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value);
 CHECKED enum err store_rows(

@@ -300,7 +300,13 @@ on_trouble(void *owner, enum trouble kind, bool is_over, const char *detail)
 		snprintf(world->detail, sizeof(world->detail), "%s", detail);
 }
 
-static const struct outbox_calls world_calls = { on_shown, on_leave, on_trouble };
+static void
+on_anew(void *owner)
+{
+	(void)owner;
+}
+
+static const struct outbox_calls world_calls = { on_shown, on_leave, on_anew, on_trouble };
 
 static struct world *
 world_new(void)

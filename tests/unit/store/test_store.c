@@ -346,6 +346,54 @@ test_store_goes_on_without_a_directory_H6_04(void **state)
 }
 
 static void
+count_row(void *owner, enum row_kind kind, struct bytes key, struct bytes value)
+{
+	(void)kind, (void)key, (void)value;
+	++*(size_t *)owner;
+}
+
+/* It could not be opened at the start; by the next look it can, and is another run's that we never
+ * read: its rows are not ours, its refusals of accounts stay. */
+static void
+test_store_is_opened_late_H6_16(void **state)
+{
+	const struct place *place = *state;
+	struct store_opened how;
+	struct store *store = NULL;
+	enum store_look look;
+	struct fault why = { "" };
+	char above[300], away[300], dir[310];
+	size_t rows = 0;
+
+	snprintf(above, sizeof(above), "%s/above", place->dir);
+	snprintf(away, sizeof(away), "%s/away", place->dir);
+	snprintf(dir, sizeof(dir), "%s/state", above);
+	assert_int_equal(mkdir(above, 0700), 0);
+	assert_ok(store_open(dir, &store, &how, &why));
+	assert_ok(store_begin(store, &why));
+	assert_ok(store_put_row(store, ROW_MAILBOX, BYTES("ann"), "{}", &why));
+	assert_ok(store_put_row(store, ROW_ACCOUNT, BYTES("0123"), "{}", &why));
+	assert_ok(store_commit(store, &why));
+	store_close(store);
+	assert_int_equal(rename(above, away), 0); /* the disk is not there yet */
+	assert_err_equal(store_open(dir, &store, &how, &why), ERR_NOT_FOUND);
+	assert_err_equal(store_begin(store, &why), ERR_NOT_FOUND);
+	assert_ok(store_look_after(store, &look, &why));
+	assert_int_equal(look, STORE_STANDS);
+	assert_int_equal(rename(away, above), 0);
+	assert_ok(store_look_after(store, &look, &why));
+	assert_int_equal(look, STORE_WAS_SHUT);
+	assert_ok(store_rows(store, count_row, &rows, &why));
+	assert_int_equal(rows, 1);
+	assert_ok(store_begin(store, &why));
+	assert_ok(store_put_row(store, ROW_MAILBOX, BYTES("bob"), "{}", &why));
+	assert_ok(store_commit(store, &why));
+	assert_ok(store_look_after(store, &look, &why));
+	assert_int_equal(look, STORE_STANDS);
+	store_close(store);
+}
+
+static void
 test_store_cleans_what_every_sink_has_taken(void **state)
 {
 	struct store_opened how;
@@ -444,6 +492,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_store_is_held_by_one_process_H5_20, make_place, drop_place),
 		cmocka_unit_test(test_store_goes_on_without_a_directory_H6_04),
+		cmocka_unit_test_setup_teardown(
+			test_store_is_opened_late_H6_16, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
 			test_store_cleans_what_every_sink_has_taken, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
