@@ -18,6 +18,7 @@
 
 #define MAIN_FILE SYSCONFDIR "/mboxwatch/mboxwatch.conf"
 #define CONF_DIR SYSCONFDIR "/mboxwatch/conf.d"
+#define RULES_DIR SYSCONFDIR "/mboxwatch/rules.d"
 #define QUOTE_MOST ((size_t)100)
 
 const char *
@@ -672,16 +673,37 @@ load_drop_ins(struct load *load, const char *folder, bool is_asked_for)
 	free(names);
 }
 
+/* rules.d beside the folder of drop-ins, where there is one. */
+static void
+load_rules_beside(struct load *load, const char *conf_dir)
+{
+	struct bytes folder = bytes_of(conf_dir);
+	char *path = NULL;
+
+	while (folder.len > 1 && folder.at[folder.len - 1] == '/')
+		folder.len--;
+	while (folder.len > 0 && folder.at[folder.len - 1] != '/')
+		folder.len--;
+	if (asprintf(&path, "%.*srules.d", BYTES_ARG(folder)) < 0)
+		load->is_out_of_memory = true;
+	else
+		load_drop_ins(load, path, false);
+	free(path);
+}
+
 void
 load_files(struct load *load)
 {
 	const struct settings_paths *paths = load->paths;
 
 	load_file(load, load_main_file(load));
-	if (paths->conf_dir && paths->conf_dir[0] != '\0')
+	if (paths->conf_dir && paths->conf_dir[0] != '\0') {
 		load_drop_ins(load, paths->conf_dir, true);
-	else if (!paths->file)
+		load_rules_beside(load, paths->conf_dir);
+	} else if (!paths->file) {
 		load_drop_ins(load, CONF_DIR, false);
+		load_drop_ins(load, RULES_DIR, false);
+	}
 }
 
 void

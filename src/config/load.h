@@ -49,6 +49,8 @@ const char *load_main_file(const struct load *load);
 /* mailboxes.c: the entries of one file's lists. */
 void load_servers(struct load *load, const config_setting_t *list);
 void load_mailboxes(struct load *load, const config_setting_t *list);
+/* rules.c: the entries of one file's list. */
+void load_rules(struct load *load, const config_setting_t *list);
 /* NULL: none. */
 const struct scope *load_server_scope(const struct load *load, const char *host);
 /* Sorts and finds doubles, once all files are read. */

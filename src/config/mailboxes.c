@@ -542,6 +542,7 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	}
 	if (side == SIDE_SMTP)
 		find_envelope(entry, endpoint);
+	endpoint->rules = reply_rules_hold(load->settings->rules);
 	find_tls(load, &scopes, endpoint);
 	find_username(entry, side, endpoint);
 	find_secret(entry, side, endpoint);

@@ -35,6 +35,7 @@ static const struct {
 	{ IN_IMAP, "in imap" },
 	{ IN_LIMITS, "in limits" },
 	{ IN_ALERTS, "in alerts" },
+	{ IN_RULE, "in a rule" },
 };
 
 static const char *

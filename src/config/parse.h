@@ -20,6 +20,7 @@ enum scope_mark {
 	IN_IMAP = 64,
 	IN_LIMITS = 128,
 	IN_ALERTS = 256,
+	IN_RULE = 512,
 	IN_ENDPOINT = IN_SMTP | IN_IMAP,
 	IN_SCOPED = IN_DEFAULTS | IN_SERVERS | IN_MAILBOX | IN_ENDPOINT,
 };
@@ -51,6 +52,8 @@ enum kind {
 	KIND_COUNTS,	/* "2/1h" */
 	KIND_DURATIONS, /* rising */
 	KIND_STEPS,	/* durations, or none */
+	KIND_PATTERN,	/* codes or words of a rule */
+	KIND_REPLY,	/* a server's, of one line or more */
 	KIND_ANY,	/* of a later issue */
 	KIND_COUNT
 };

@@ -73,6 +73,8 @@ parse_file(struct load *load, struct source *source, struct scope *root)
 	}
 	if (root->slots[SETTING_SERVERS].at)
 		load_servers(load, root->slots[SETTING_SERVERS].at);
+	if (root->slots[SETTING_RULES].at)
+		load_rules(load, root->slots[SETTING_RULES].at);
 }
 
 /* Mailboxes come last: defaults and servers of a later file hold for those of an earlier one too.
@@ -314,6 +316,7 @@ settings_free(struct settings *settings)
 	for (size_t i = 0; i < settings->server_count; i++)
 		free((char *)settings->servers[i].host);
 	free(settings->servers);
+	reply_rules_free(settings->rules);
 	free(settings);
 }
 

@@ -1,10 +1,10 @@
 /*
  * settings.h: the settings files -> plain structs of facts and watch. Layer: config.
  *
- * settings_load() reads everything (contract 3: the main file, conf.d; each by itself so that one
- * bad file does not hide the others' faults), judges it whole, and gives either settings or all
- * faults. It may take seconds for 100,000 mailboxes: the daemon calls it on a helper thread. It
- * touches nothing but the files named.
+ * settings_load() reads everything (contract 3: the main file, conf.d, rules.d; each by itself so
+ * that one bad file does not hide the others' faults), judges it whole, and gives either settings
+ * or all faults. It may take seconds for 100,000 mailboxes: the daemon calls it on a helper thread.
+ * It touches nothing but the files named.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -17,7 +17,8 @@
 
 struct settings_paths {
 	const char *file;     /* NULL: SYSCONFDIR/mboxwatch/mboxwatch.conf */
-	const char *conf_dir; /* NULL: none; where file is NULL: SYSCONFDIR/mboxwatch/conf.d */
+	const char *conf_dir; /* NULL: none; where file is NULL: SYSCONFDIR/mboxwatch/conf.d. The
+				 folder rules.d beside it goes with it */
 };
 
 /* A fault, or a warning, with its place: "FILE:LINE: what is wrong; what would be right". */
@@ -82,6 +83,7 @@ struct settings {
 	struct watch_limits limits;
 	struct watch_server *servers; /* hosts owned */
 	size_t server_count;
+	struct reply_rules *rules; /* of rules.d; NULL: none */
 	wall_t loaded;
 };
 

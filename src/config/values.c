@@ -17,6 +17,8 @@
 #include "facts/mailbox.h"
 #include "net/address.h"
 
+#define PATTERN_MOST ((size_t)4000)
+#define REPLY_MOST ((size_t)8000)
 #define USER_NAME_MOST ((size_t)512)
 #define FOLDER_MOST ((size_t)1000)
 #define ADDRESS_MOST ((size_t)320) /* RFC 3696 3: 64, @, 255 */
@@ -346,6 +348,37 @@ check_text(struct judged *j)
 	struct bytes text;
 
 	return read_text(j, j->at, USER_NAME_MOST, "a text in quotes", &text);
+}
+
+static bool
+check_pattern(struct judged *j)
+{
+	struct bytes text;
+
+	return read_text(j, j->at, PATTERN_MOST, "a text in quotes", &text);
+}
+
+/* Lines parted by \n; each by itself is a text as any other. */
+static bool
+check_reply(struct judged *j)
+{
+	struct bytes text = bytes_of(config_setting_get_string(j->at));
+	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
+
+	if (line.len == text.len)
+		return read_text(j, j->at, REPLY_MOST, "a reply in quotes", &text);
+	if (text.len > REPLY_MOST || u8_check((const uint8_t *)text.at, text.len)) {
+		FAULT(j, "too long, or not UTF-8; write at most %zu bytes of UTF-8", REPLY_MOST);
+		return false;
+	}
+	for (; text.len > 0; line = bytes_first(text, bytes_index(text, '\n'))) {
+		if (has_controls(line)) {
+			FAULT(j, "a control character in it; write the reply without it");
+			return false;
+		}
+		text = bytes_from(text, line.len + 1);
+	}
+	return true;
 }
 
 static bool
@@ -772,6 +805,8 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_COUNTS] = check_counts,
 	[KIND_DURATIONS] = check_durations,
 	[KIND_STEPS] = check_steps,
+	[KIND_PATTERN] = check_pattern,
+	[KIND_REPLY] = check_reply,
 };
 
 bool

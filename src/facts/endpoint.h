@@ -91,7 +91,8 @@ struct endpoint *endpoint_new(enum side side);
 struct endpoint *endpoint_hold(struct endpoint *endpoint);
 /* NULL is fine. */
 void endpoint_free(struct endpoint *endpoint);
-/* Whether a probe of b would be the same as one of a (all that is above, but owners). */
+/* Whether a probe of b would be the same as one of a: all that is above, but owners, and rules,
+ * which judge what a probe brought. */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 #endif

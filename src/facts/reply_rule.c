@@ -73,32 +73,3 @@ reply_rules_add(struct reply_rules *rules, const struct reply_rule *rule)
 	items[rules->count++] = copy;
 	return ERR_OK;
 }
-
-static bool
-texts_equal(const char *a, const char *b)
-{
-	return bytes_equal(bytes_of(a), bytes_of(b));
-}
-
-static bool
-rule_equal(const struct reply_rule *a, const struct reply_rule *b)
-{
-	return texts_equal(a->protocol, b->protocol) && texts_equal(a->stage, b->stage) &&
-	       texts_equal(a->code, b->code) && texts_equal(a->words, b->words) &&
-	       texts_equal(a->provider, b->provider) && a->cause == b->cause &&
-	       a->transient == b->transient;
-}
-
-bool
-reply_rules_equal(const struct reply_rules *a, const struct reply_rules *b)
-{
-	size_t count = a ? a->count : 0;
-
-	if (count != (b ? b->count : 0))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (!rule_equal(&a->items[i], &b->items[i]))
-			return false;
-	}
-	return true;
-}

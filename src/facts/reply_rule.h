@@ -42,7 +42,4 @@ struct reply_rules *reply_rules_hold(struct reply_rules *rules);
 void reply_rules_free(struct reply_rules *rules);
 /* A copy of rule, texts and all, at the end; before any other owner. ERR_MEMORY */
 CHECKED enum err reply_rules_add(struct reply_rules *rules, const struct reply_rule *rule);
-/* The same rules in the same order? NULL is as an empty list. */
-bool reply_rules_equal(const struct reply_rules *a, const struct reply_rules *b);
-
 #endif

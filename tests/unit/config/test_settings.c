@@ -995,7 +995,8 @@ test_settings_example_file_has_all_of_the_table(void **state)
 		snprintf(as_group, sizeof(as_group), "\n%s = ", row->name);
 		at = strstr(text.at, as_comment);
 		if (!row->is_built) {
-			assert_null(at);
+			if (!is_named(row->name, strlen(row->name), true))
+				assert_null(at);
 			continue;
 		}
 		if (!at)
@@ -1032,7 +1033,8 @@ test_settings_manual_has_all_of_the_table(void **state)
 		snprintf(item, sizeof(item), "\n.It Va %s No = ", row->name);
 		at = strstr(text.at, item);
 		if (!row->is_built) {
-			assert_null(at);
+			if (!is_named(row->name, strlen(row->name), true))
+				assert_null(at);
 			continue;
 		}
 		if (!at) {
