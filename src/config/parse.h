@@ -54,6 +54,7 @@ enum kind {
 	KIND_STEPS,	/* durations, or none */
 	KIND_PATTERN,	/* codes or words of a rule */
 	KIND_REPLY,	/* a server's, of one line or more */
+	KIND_PREFIXES,	/* of addresses, or words for several */
 	KIND_ANY,	/* of a later issue */
 	KIND_COUNT
 };

@@ -154,6 +154,25 @@ join_resolvers(struct load *load, const config_setting_t *at)
 	return text;
 }
 
+/* at: judged by values.c; NULL: the table's default. */
+static void
+take_deny(struct load *load, const config_setting_t *at, struct prefixes *out)
+{
+	struct bytes rest = bytes_of(at ? "" : setting_rows[SETTING_DENY_ADDRESSES].fallback);
+
+	for (int i = 0; at && i < config_setting_length(at); i++) {
+		if (prefixes_add(out, bytes_of(config_setting_get_string_elem(at, i))) != ERR_OK)
+			load->is_out_of_memory = true;
+	}
+	while (rest.len > 0) {
+		struct bytes word = bytes_first(rest, bytes_index(rest, ','));
+
+		rest = bytes_from(rest, word.len + 1);
+		if (prefixes_add(out, bytes_trim(word)) != ERR_OK)
+			load->is_out_of_memory = true;
+	}
+}
+
 static void
 take_daemon(struct load *load, struct settings *settings)
 {
@@ -166,6 +185,7 @@ take_daemon(struct load *load, struct settings *settings)
 	settings->state_dir = text_of(load, daemon, SETTING_STATE_DIR);
 	settings->helo_name = text_of(load, daemon, SETTING_HELO_NAME);
 	settings->resolvers = join_resolvers(load, daemon->slots[SETTING_RESOLVERS].at);
+	take_deny(load, daemon->slots[SETTING_DENY_ADDRESSES].at, &settings->deny);
 	settings->log_level = (enum log_level)number_of(daemon, SETTING_LOG_LEVEL);
 	settings->journal = switch_of(&alerts->slots[SETTING_JOURNAL]);
 	settings->syslog = switch_of(&alerts->slots[SETTING_SYSLOG]);
@@ -310,6 +330,7 @@ settings_free(struct settings *settings)
 	free(settings->state_dir);
 	free(settings->helo_name);
 	free(settings->resolvers);
+	prefixes_done(&settings->deny);
 	for (size_t i = 0; i < settings->mailbox_count; i++)
 		mailbox_done(&settings->mailboxes[i]);
 	free(settings->mailboxes);

@@ -67,13 +67,14 @@ enum sink_switch {
 
 struct settings {
 	unsigned threads;
-	char *socket;	    /* NULL: not set (then $RUNTIME_DIRECTORY/status.sock, else
-			       RUNSTATEDIR/mboxwatch/status.sock) */
-	char *socket_group; /* NULL: mboxwatch-status where it exists */
-	char *admin_group;  /* NULL: none */
-	char *state_dir;    /* NULL: not set */
-	char *helo_name;    /* NULL: this host's full name, else its address as a literal */
-	char *resolvers;    /* "a:53,b:53"; NULL: the system's */
+	char *socket;	      /* NULL: not set (then $RUNTIME_DIRECTORY/status.sock, else
+				 RUNSTATEDIR/mboxwatch/status.sock) */
+	char *socket_group;   /* NULL: mboxwatch-status where it exists */
+	char *admin_group;    /* NULL: none */
+	char *state_dir;      /* NULL: not set */
+	char *helo_name;      /* NULL: this host's full name, else its address as a literal */
+	char *resolvers;      /* "a:53,b:53"; NULL: the system's */
+	struct prefixes deny; /* for settings from the socket */
 	enum log_level log_level;
 	enum sink_switch journal;
 	enum sink_switch syslog;

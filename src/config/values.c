@@ -24,6 +24,7 @@
 #define ADDRESS_MOST ((size_t)320) /* RFC 3696 3: 64, @, 255 */
 #define ARGUMENTS_MOST 64
 #define RESOLVERS_MOST 16
+#define PREFIXES_MOST 256
 
 /* What is judged: a value, its place and its row. */
 struct judged {
@@ -598,6 +599,37 @@ check_resolvers(struct judged *j)
 }
 
 static bool
+check_prefixes(struct judged *j)
+{
+	int length = is_sequence(j->at) ? config_setting_length(j->at) : PREFIXES_MOST + 1;
+
+	if (length > PREFIXES_MOST) {
+		FAULT(j, "%s; write up to %d prefixes or words, as [\"loopback\", \"10.0.0.0/8\"]",
+			is_sequence(j->at) ? "too many" : type_words(j->at), PREFIXES_MOST);
+		return false;
+	}
+	for (int i = 0; i < length; i++) {
+		const char *text = config_setting_get_string_elem(j->at, i);
+		struct prefixes prefixes = { 0 };
+		enum err err = text ? prefixes_add(&prefixes, bytes_of(text)) : ERR_SYNTAX;
+
+		prefixes_done(&prefixes);
+		if (err == ERR_OK)
+			continue;
+		if (err == ERR_MEMORY)
+			j->load->is_out_of_memory = true;
+		else
+			FAULT(j,
+				"\"%.60s\" is no prefix; write one as \"10.0.0.0/8\" or "
+				"\"fd00::/8\", or loopback, linklocal, private, unspecified, "
+				"multicast",
+				text ? text : "?");
+		return false;
+	}
+	return true;
+}
+
+static bool
 check_name(struct judged *j)
 {
 	const char *text = config_setting_get_string(j->at);
@@ -807,6 +839,7 @@ static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_STEPS] = check_steps,
 	[KIND_PATTERN] = check_pattern,
 	[KIND_REPLY] = check_reply,
+	[KIND_PREFIXES] = check_prefixes,
 };
 
 bool

@@ -73,6 +73,7 @@ endpoint_free(struct endpoint *endpoint)
 	free(endpoint->mail_from);
 	free(endpoint->rcpt_to);
 	reply_rules_free(endpoint->rules);
+	prefixes_done(&endpoint->deny);
 	free(endpoint);
 }
 
@@ -129,5 +130,6 @@ endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 	       memcmp(a->key_sha256, b->key_sha256, sizeof(a->key_sha256)) == 0 &&
 	       strings_equal(a->folder, b->folder) && a->is_select == b->is_select &&
 	       strings_equal(a->mail_from, b->mail_from) && strings_equal(a->rcpt_to, b->rcpt_to) &&
-	       a->timeout_us == b->timeout_us && a->stage_timeout_us == b->stage_timeout_us;
+	       a->timeout_us == b->timeout_us && a->stage_timeout_us == b->stage_timeout_us &&
+	       prefixes_equal(&a->deny, &b->deny);
 }

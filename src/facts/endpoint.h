@@ -10,6 +10,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
+#include "facts/prefix.h"
 #include "facts/reply_rule.h"
 
 enum secret_kind {
@@ -81,6 +82,8 @@ struct endpoint {
 	struct reply_rules *rules; /* of rules.d, asked before the built-in ones; NULL: none */
 	int64_t timeout_us;
 	int64_t stage_timeout_us;
+	struct prefixes
+		deny; /* addresses that are never connected to; none for settings of files */
 };
 
 /* Back to none. */

@@ -107,6 +107,18 @@ address_equal(const struct address *a, const struct address *b)
 	       a->is.ipv6.sin6_port == b->is.ipv6.sin6_port;
 }
 
+void
+address_bytes(const struct address *address, uint8_t out[16])
+{
+	if (address_family(address) == FAMILY_IPV6) {
+		memcpy(out, &address->is.ipv6.sin6_addr, 16);
+		return;
+	}
+	memset(out, 0, 10);
+	memset(out + 10, 0xff, 2);
+	memcpy(out + 12, &address->is.ipv4.sin_addr, 4);
+}
+
 bool
 address_is_host(const struct address *address)
 {

@@ -29,6 +29,8 @@ void address_put(struct buf *out, const struct address *address);
 void address_key(const struct address *address, char key[ADDRESS_KEY_ROOM]);
 /* Both the address and the port. */
 bool address_equal(const struct address *a, const struct address *b);
+/* Its 16 bytes; of IPv4 as IPv6 has it (::ffff:192.0.2.1). */
+void address_bytes(const struct address *address, uint8_t out[16]);
 /* An address that one host can have: not unspecified, multicast, broadcast or reserved, not even as
  * IPv4 within IPv6. 0.0.0.0 would be this very host (H3-08). */
 bool address_is_host(const struct address *address);

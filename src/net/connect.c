@@ -53,6 +53,8 @@ struct half {
 	size_t count;
 	size_t used;
 	bool is_forbidden; /* the answer had addresses that no host can have */
+	bool is_denied;	   /* the answer had addresses of connecting.deny, the first of them: */
+	struct address denied;
 };
 
 struct connecting {
@@ -62,6 +64,7 @@ struct connecting {
 	uint16_t port;
 	bool has_source;
 	struct address source;
+	const struct prefixes *deny;
 	struct half halves[2]; /* IPv6 first */
 	size_t preferred;      /* of halves: which is tried first */
 	struct attempt attempts[CONNECT_MOST_ADDRESSES];
@@ -152,6 +155,30 @@ keep_detail(struct connect_result *result, struct buf *text)
 	buf_done(text);
 }
 
+/* Nothing was left but what is denied. */
+static bool
+judge_denied(const struct connecting *connecting, struct connect_result *result)
+{
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < COUNT_OF(connecting->halves); i++) {
+		const struct half *half = &connecting->halves[i];
+
+		if (!half->is_denied)
+			continue;
+		buf_put_string(&text, text.len > 0 ? ", " : "deny_addresses forbids ");
+		address_put(&text, &half->denied);
+		result->address = half->denied;
+		result->has_address = true;
+	}
+	if (!result->has_address)
+		return false;
+	result->stage = STAGE_CONNECT;
+	result->cause = CAUSE_ADDRESS_DENIED;
+	keep_detail(result, &text);
+	return true;
+}
+
 /* No address at all: by the two answers. A failure of one half hides what it might have found
  * (H3-03). */
 static void
@@ -162,6 +189,8 @@ judge_names(const struct connecting *connecting, struct connect_result *result)
 	bool is_named = false;
 	bool is_forbidden = false;
 
+	if (judge_denied(connecting, result))
+		return;
 	result->stage = STAGE_DNS;
 	for (size_t i = 0; i < COUNT_OF(connecting->halves); i++) {
 		const struct half *half = &connecting->halves[i];
@@ -498,14 +527,34 @@ on_step(evutil_socket_t fd, short what, void *owner)
 	try_next(connecting);
 }
 
+static bool
+is_denied(const struct connecting *connecting, const struct address *address)
+{
+	uint8_t bytes[16];
+
+	if (!connecting->deny || connecting->deny->count == 0)
+		return false;
+	address_bytes(address, bytes);
+	return prefixes_hold(connecting->deny, bytes);
+}
+
+/* What is denied is never among the addresses to try: no packet leaves for it. */
 static void
-keep_addresses(struct half *half, const struct resolve_answer *answer)
+keep_addresses(
+	const struct connecting *connecting, struct half *half, const struct resolve_answer *answer)
 {
 	for (size_t i = 0; i < answer->count; i++) {
-		if (address_is_host(&answer->addresses[i]))
-			half->addresses[half->count++] = answer->addresses[i];
-		else
+		const struct address *address = &answer->addresses[i];
+
+		if (is_denied(connecting, address)) {
+			if (!half->is_denied)
+				half->denied = *address;
+			half->is_denied = true;
+		} else if (address_is_host(address)) {
+			half->addresses[half->count++] = *address;
+		} else {
 			half->is_forbidden = true;
+		}
 	}
 }
 
@@ -521,7 +570,7 @@ on_answered(void *owner, const struct resolve_answer *answer)
 	half->query = NULL;
 	half->outcome = answer->outcome;
 	half->why = answer->why;
-	keep_addresses(half, answer);
+	keep_addresses(connecting, half, answer);
 	if (half->count > 0 && !connecting->is_resolved) {
 		connecting->is_resolved = true;
 		connecting->calls.resolved(connecting->owner);
@@ -564,6 +613,7 @@ connect_start(struct event_base *base, struct resolver *resolver, const struct c
 	connecting->has_source = to->source != NULL;
 	if (to->source)
 		connecting->source = *to->source;
+	connecting->deny = to->deny;
 	connecting->halves[0].family = FAMILY_IPV6;
 	connecting->halves[1].family = FAMILY_IPV4;
 	for (size_t i = 0; i < CONNECT_MOST_ADDRESSES; i++)

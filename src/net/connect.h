@@ -8,6 +8,7 @@
 #define NET_CONNECT_H
 
 #include "facts/cause.h"
+#include "facts/prefix.h"
 #include "facts/verdict.h"
 #include "net/resolve.h"
 
@@ -21,7 +22,7 @@
 
 struct connecting;
 
-/* Where to. Borrowed for the call. */
+/* Where to. Borrowed for the call, but deny: until the end. */
 struct connect_to {
 	const char *host;
 	uint16_t port;
@@ -29,6 +30,9 @@ struct connect_to {
 	const struct address
 		*source;    /* to connect from, of that family; NULL: the system's choice */
 	bool is_ipv4_first; /* H3-15: IPv6 connected last time, and then nothing came */
+	/* Never connected to, judged on the very addresses that the query gave (H3-09, H3-10);
+	 * NULL: none */
+	const struct prefixes *deny;
 };
 
 /* cause ok: fd is connected and the callee's, address is what it is connected to. Else stage and

@@ -147,6 +147,8 @@ way_start(struct event_base *base, struct resolver *resolver, const struct endpo
 		.port = proxy->kind == PROXY_NONE ? port : proxy->port,
 		.family = endpoint->family,
 		.is_ipv4_first = is_ipv4_first,
+		/* A proxy is the settings' own, and it alone knows what a name leads to. */
+		.deny = proxy->kind == PROXY_NONE ? &endpoint->deny : NULL,
 	};
 	struct way *way = calloc(1, sizeof(*way));
 

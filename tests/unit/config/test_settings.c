@@ -270,6 +270,19 @@ test_settings_values_are_judged(void **state)
 			"main.conf:1: daemon.resolvers: \"dns.example.com\" is no address of a "
 			"name server; write one as "
 			"\"192.0.2.1\", \"192.0.2.1:53\" or \"[2001:db8::1]:53\"\n" },
+		{ "no prefix", "daemon = { deny_addresses = [\"localhost\"]; };",
+			"main.conf:1: daemon.deny_addresses: \"localhost\" is no prefix; write one "
+			"as \"10.0.0.0/8\" or \"fd00::/8\", or loopback, linklocal, private, "
+			"unspecified, multicast\n" },
+		{ "a prefix too long",
+			"daemon = { deny_addresses = [\"private\", \"10.0.0.0/33\"]; };",
+			"main.conf:1: daemon.deny_addresses: \"10.0.0.0/33\" is no prefix; write "
+			"one "
+			"as \"10.0.0.0/8\" or \"fd00::/8\", or loopback, linklocal, private, "
+			"unspecified, multicast\n" },
+		{ "no list of prefixes", "daemon = { deny_addresses = \"private\"; };",
+			"main.conf:1: daemon.deny_addresses: a text in quotes; write up to 256 "
+			"prefixes or words, as [\"loopback\", \"10.0.0.0/8\"]\n" },
 		{ "counts", "limits = { refused_logins = [\"2/1h\", \"0/1h\"]; };",
 			"main.conf:1: limits.refused_logins: \"0/1h\" is out of range (1 to 1000, "
 			"in 1s to 31d); write a count "

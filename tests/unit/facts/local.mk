@@ -5,8 +5,11 @@ check_PROGRAMS += \
 	tests/unit/facts/test_endpoint \
 	tests/unit/facts/test_verdict \
 	tests/unit/facts/test_event \
-	tests/unit/facts/test_mailbox
+	tests/unit/facts/test_mailbox \
+	tests/unit/facts/test_prefix
 
+tests_unit_facts_test_prefix_SOURCES = tests/unit/facts/test_prefix.c tests/unit/unit.h
+tests_unit_facts_test_prefix_LDADD = $(UNIT_LIBS)
 tests_unit_facts_test_words_SOURCES = tests/unit/facts/test_words.c tests/unit/unit.h
 tests_unit_facts_test_words_LDADD = $(UNIT_LIBS)
 tests_unit_facts_test_cause_SOURCES = tests/unit/facts/test_cause.c tests/unit/unit.h

@@ -36,6 +36,10 @@ static const struct responder_row rows[] = {
 	{ "full.test", 1, 0, "127.0.0.2 127.0.0.1", NULL },
 	{ "full-refused.test", 1, 0, "127.0.0.2 127.0.0.3", NULL },
 	{ "noroute.test", 28, 0, "2001:db8::1", NULL },
+	{ "inside.test", 1, 0, "127.0.0.1 10.0.0.1 169.254.169.254", NULL },
+	{ "inside.test", 28, 0, "::1 ::ffff:127.0.0.1 64:ff9b::7f00:1 fe80::1", NULL },
+	{ "beside.test", 1, 0, "127.0.0.2 127.0.0.1", NULL },
+	{ "beside.test", 28, 0, "::1 ::ffff:127.0.0.2 64:ff9b::7f00:2", NULL },
 	{ NULL, 0, 0, NULL, NULL },
 };
 
@@ -261,6 +265,64 @@ test_what_names_lead_to(void **state)
 }
 
 static void
+test_what_is_denied_is_never_connected_to_H3_09(void **state)
+{
+	static const struct {
+		const char *name, *host;
+		const char *deny[4];
+		enum cause cause;
+		const char *address; /* connected to, or named */
+	} cases[] = {
+		{ "each of them", "inside.test", { "loopback", "linklocal", "private" },
+			CAUSE_ADDRESS_DENIED, "127.0.0.1" },
+		{ "a literal", "127.0.0.1", { "loopback" }, CAUSE_ADDRESS_DENIED, "127.0.0.1" },
+		{ "the hosts file", "localhost", { "loopback" }, CAUSE_ADDRESS_DENIED, NULL },
+		{ "mapped", "::ffff:127.0.0.1", { "127.0.0.0/8" }, CAUSE_ADDRESS_DENIED, NULL },
+		{ "translated", "64:ff9b::7f00:1", { "127.0.0.1" }, CAUSE_ADDRESS_DENIED, NULL },
+		{ "tunnelled", "2002:7f00:1::1", { "127.0.0.1" }, CAUSE_ADDRESS_DENIED, NULL },
+		{ "beside one that is not", "beside.test", { "127.0.0.2/32", "::1" }, CAUSE_OK,
+			"127.0.0.1" },
+		{ "none", "127.0.0.1", { NULL }, CAUSE_OK, "127.0.0.1" },
+		{ "others", "127.0.0.1", { "127.0.0.2", "private" }, CAUSE_OK, "127.0.0.1" },
+	};
+	struct world world;
+	uint16_t port = 0;
+	int fd = listen_at("0.0.0.0", &port, 64);
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	world_begin(&world);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct prefixes deny = { 0 };
+		struct buf address = { 0 };
+		int accepted;
+
+		unit_row(cases[i].name);
+		for (size_t k = 0; cases[i].deny[k]; k++)
+			assert_ok(prefixes_add(&deny, bytes_of(cases[i].deny[k])));
+		run_to(&world,
+			&(struct connect_to){ .host = cases[i].host, .port = port, .deny = &deny },
+			2 * US_PER_S);
+		assert_string_equal(cause_name(world.result.cause), cause_name(cases[i].cause));
+		assert_int_equal(world.result.stage, STAGE_CONNECT);
+		address_put(&address, &world.result.address);
+		if (cases[i].address && cases[i].cause == CAUSE_OK)
+			assert_string_equal(address.at, cases[i].address);
+		else if (cases[i].address)
+			assert_non_null(strstr(world.result.detail, cases[i].address));
+		/* No SYN leaves but for the one that may be. */
+		accepted = accept(fd, NULL, NULL);
+		assert_int_equal(accepted >= 0, cases[i].cause == CAUSE_OK);
+		if (accepted >= 0)
+			close(accepted);
+		assert_int_equal(accept(fd, NULL, NULL), -1);
+		buf_done(&address);
+		prefixes_done(&deny);
+	}
+	world_end(&world);
+	close(fd);
+}
+
+static void
 test_the_resolver_is_silent_until_the_deadline(void **state)
 {
 	struct world world;
@@ -420,6 +482,7 @@ test_cancel_leaves_nothing_open_H10_08(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_what_names_lead_to),
+	cmocka_unit_test(test_what_is_denied_is_never_connected_to_H3_09),
 	cmocka_unit_test(test_the_resolver_is_silent_until_the_deadline),
 	cmocka_unit_test(test_ten_addresses_of_both_families_at_most_H3_05),
 	cmocka_unit_test(test_a_black_hole_costs_one_step_H3_14),
