@@ -38,6 +38,16 @@ watch_view(const struct watch *watch, uint32_t mailbox, struct watch_view *out)
 bool
 watch_find(const struct watch *watch, struct bytes name, uint32_t *out)
 {
+	uint64_t number;
+
+	/* Most have their index in their name. */
+	if (bytes_starts(name, BYTES("box")) &&
+		bytes_to_number(bytes_from(name, 3), UINT32_MAX, &number) == ERR_OK &&
+		number < watch->room && watch->views[number].name &&
+		bytes_equal(bytes_of(watch->views[number].name), name)) {
+		*out = (uint32_t)number;
+		return true;
+	}
 	for (uint32_t i = 0; i < watch->room; i++) {
 		if (watch->views[i].name && bytes_equal(bytes_of(watch->views[i].name), name)) {
 			*out = i;
@@ -382,7 +392,8 @@ fake_turn(struct fake *fake, int ms)
 	do {
 		int64_t before_us = cpu_us(), took_us;
 
-		event_base_loop(fake->base, EVLOOP_NONBLOCK);
+		/* One pass: without ONCE it goes on while anything is due. */
+		event_base_loop(fake->base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 		took_us = cpu_us() - before_us;
 		if (took_us > fake->longest_step_us)
 			fake->longest_step_us = took_us;

@@ -710,45 +710,6 @@ test_socket_file_is_looked_after(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/* H5-08 in small: a reader that takes its time gets each mailbox once, and the loop is held up by
- * none. */
-static void
-test_long_answers_come_in_slices(void **state)
-{
-	static const size_t total = 5000;
-	struct fake fake;
-	int fds[20];
-	size_t got[COUNT_OF(fds)] = { 0 }, names[COUNT_OF(fds)] = { 0 }, open = COUNT_OF(fds);
-	static char text[COUNT_OF(fds)][16384];
-
-	fake_start(&fake, (uint32_t)total);
-	for (size_t i = 0; i < COUNT_OF(fds); i++) {
-		fds[i] = fake_connect(&fake);
-		send_all(fds[i], "GET /v1/status HTTP/1.1\r\n" CLOSE);
-	}
-	for (int turn = 0; open > 0 && turn < 100000; turn++) {
-		fake_turn(&fake, 0);
-		open = 0;
-		for (size_t i = 0; i < COUNT_OF(fds); i++) {
-			ssize_t now = recv(fds[i], text[i], sizeof(text[i]), MSG_DONTWAIT);
-
-			open += now != 0;
-			for (ssize_t j = 0; j < now; j++)
-				names[i] += text[i][j] == '\n' && j + 9 < now &&
-					    memcmp(text[i] + j, "\n{\"name\"", 8) == 0;
-			got[i] += now > 0 ? (size_t)now : 0;
-		}
-	}
-	assert_int_equal(open, 0);
-	for (size_t i = 0; i < COUNT_OF(fds); i++) {
-		assert_true(got[i] > total * 1000);
-		assert_true(names[i] > total - 600 && names[i] <= total); /* some are split */
-		close(fds[i]);
-	}
-	printf("# the longest turn of the loop: %lld us\n", (long long)fake.longest_step_us);
-	fake_end(&fake);
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_routes_answer, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_status_is_paged_worst_first, set_up, tear_down),
@@ -768,7 +729,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_no_descriptor_left_costs_nothing, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_socket_file_is_looked_after, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_slow_requests_have_a_deadline, set_up, tear_down),
-	cmocka_unit_test(test_long_answers_come_in_slices),
 };
 
 UNIT_MAIN(tests)
