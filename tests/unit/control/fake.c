@@ -346,6 +346,27 @@ fake_end(struct fake *fake)
 	rmdir(fake->folder);
 }
 
+int
+fake_set_up(void **state)
+{
+	struct fake *fake = malloc(sizeof(*fake));
+
+	if (!fake)
+		return -1;
+	fake_start(fake, FAKE_MAILBOXES);
+	fake_name(fake, 5, "u+tag@example.com"); /* H5-12 */
+	*state = fake;
+	return 0;
+}
+
+int
+fake_tear_down(void **state)
+{
+	fake_end(*state);
+	free(*state);
+	return 0;
+}
+
 struct told *
 fake_told(unsigned number, const char *mailbox, const char *detail)
 {

@@ -42,6 +42,11 @@ struct fake {
  */
 void fake_start(struct fake *fake, uint32_t count);
 void fake_end(struct fake *fake);
+#define FAKE_MAILBOXES 20
+/* For cmocka: a struct fake of its own for each test, with FAKE_MAILBOXES of which number 5 is
+ * named u+tag@example.com. */
+int fake_set_up(void **state);
+int fake_tear_down(void **state);
 /* Another name for mailbox i; not copied. */
 void fake_name(struct fake *fake, uint32_t i, const char *name);
 /* An event to be kept and followed: number goes into its detail. */

@@ -14,26 +14,6 @@
 
 #define FOLLOW "GET /v1/events?follow=1 HTTP/1.1\r\nHost: d\r\n\r\n"
 
-static int
-set_up(void **state)
-{
-	struct fake *fake = malloc(sizeof(*fake));
-
-	if (!fake)
-		return -1;
-	fake_start(fake, 3);
-	*state = fake;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fake_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 tell(struct fake *fake, unsigned from, unsigned to, const char *mailbox)
 {
@@ -266,13 +246,15 @@ test_a_follower_may_begin_in_the_past(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test_setup_teardown(test_events_are_kept_and_selected, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_the_last_10000_are_kept, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_followers_get_all, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(
-		test_a_follower_that_sleeps_is_told_what_it_lost, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_followers_may_vanish, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_a_follower_may_begin_in_the_past, set_up, tear_down),
+		test_events_are_kept_and_selected, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_the_last_10000_are_kept, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_followers_get_all, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_a_follower_that_sleeps_is_told_what_it_lost, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_followers_may_vanish, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_a_follower_may_begin_in_the_past, fake_set_up, fake_tear_down),
 };
 
 UNIT_MAIN(tests)

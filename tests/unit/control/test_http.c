@@ -18,27 +18,6 @@
 
 #define CLOSE "Host: d\r\nConnection: close\r\n\r\n"
 
-static int
-set_up(void **state)
-{
-	struct fake *fake = malloc(sizeof(*fake));
-
-	if (!fake)
-		return -1;
-	fake_start(fake, 20);
-	fake_name(fake, 5, "u+tag@example.com");
-	*state = fake;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fake_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 send_all(int fd, const char *text)
 {
@@ -711,24 +690,32 @@ test_socket_file_is_looked_after(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test_setup_teardown(test_routes_answer, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_status_is_paged_worst_first, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_status_is_selected, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_paths_lead_nowhere_else, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_nonsense_is_refused_alone, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_endless_heads_are_cut_off, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_routes_answer, fake_set_up, fake_tear_down),
 	cmocka_unit_test_setup_teardown(
-		test_two_requests_in_one_segment_keep_their_order, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_head_has_no_body, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_bodies_are_judged, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_changes_reach_the_daemon, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_probe_waits_for_its_verdict, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_a_selection_is_probed, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_reload_tells_its_faults, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_clients_may_leave_at_any_byte, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_no_descriptor_left_costs_nothing, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_socket_file_is_looked_after, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_slow_requests_have_a_deadline, set_up, tear_down),
+		test_status_is_paged_worst_first, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_status_is_selected, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_paths_lead_nowhere_else, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_nonsense_is_refused_alone, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_endless_heads_are_cut_off, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_two_requests_in_one_segment_keep_their_order, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_head_has_no_body, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_bodies_are_judged, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_changes_reach_the_daemon, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_probe_waits_for_its_verdict, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_a_selection_is_probed, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_reload_tells_its_faults, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_clients_may_leave_at_any_byte, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_no_descriptor_left_costs_nothing, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_socket_file_is_looked_after, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_slow_requests_have_a_deadline, fake_set_up, fake_tear_down),
 };
 
 UNIT_MAIN(tests)

@@ -8,26 +8,6 @@
 #include <locale.h>
 #include <stdlib.h>
 
-static int
-set_up(void **state)
-{
-	struct fake *fake = malloc(sizeof(*fake));
-
-	if (!fake)
-		return -1;
-	fake_start(fake, 20);
-	*state = fake;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fake_end(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 test_metrics_hold(void **state)
 {
@@ -150,9 +130,10 @@ test_families_stand_together(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test_setup_teardown(test_metrics_hold, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_what_is_not_known_is_absent, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_families_stand_together, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_metrics_hold, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(
+		test_what_is_not_known_is_absent, fake_set_up, fake_tear_down),
+	cmocka_unit_test_setup_teardown(test_families_stand_together, fake_set_up, fake_tear_down),
 };
 
 UNIT_MAIN(tests)

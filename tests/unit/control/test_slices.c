@@ -32,14 +32,6 @@ set_up_group(void **state)
 	return 0;
 }
 
-static int
-tear_down_group(void **state)
-{
-	fake_end(*state);
-	free(*state);
-	return 0;
-}
-
 /* One reader: what it got, and how often a line began with `word`. */
 struct reader {
 	int fd;
@@ -306,5 +298,5 @@ int
 main(void)
 {
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+	return cmocka_run_group_tests(tests, set_up_group, fake_tear_down);
 }
