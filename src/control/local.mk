@@ -1,7 +1,7 @@
 noinst_LIBRARIES += src/control/libcontrol.a
 src_control_libcontrol_a_SOURCES = \
 	src/control/control.c src/control/control.h src/control/inside.h \
-	src/control/http.c src/control/http.h \
+	src/control/http.c src/control/http.h src/control/http_inside.h src/control/exchange.c \
 	src/control/uri.c src/control/uri.h \
 	src/control/socket.c src/control/socket.h \
 	src/control/peer.c src/control/peer.h \
