@@ -72,6 +72,18 @@ wall_put_ms(struct buf *out, wall_t time)
 }
 
 void
+wall_put_json(struct buf *out, wall_t time)
+{
+	if (!wall_is_set(time)) {
+		buf_put_string(out, "null");
+		return;
+	}
+	buf_put_byte(out, '"');
+	wall_put_ms(out, time);
+	buf_put_byte(out, '"');
+}
+
+void
 wall_put_s(struct buf *out, wall_t time)
 {
 	struct tm at;

@@ -68,6 +68,8 @@ wall_is_set(wall_t time)
 
 /* 2026-11-24T09:30:00.123Z (contract 1: JSON). */
 void wall_put_ms(struct buf *out, wall_t time);
+/* The same as JSON: in quotes, null where it is not set. */
+void wall_put_json(struct buf *out, wall_t time);
 /* 2026-11-24T09:30:00Z (contract 6: the line). */
 void wall_put_s(struct buf *out, wall_t time);
 /* In the system's zone, for tables: "11-24 09:30:00", with the year where it is another than now's.

@@ -71,8 +71,6 @@ void view_put_mailbox(const struct control *control, struct buf *out, const stru
 /* The body of an answer that is one MAILBOX. */
 void view_answer_mailbox(
 	struct control *control, struct exchange *exchange, int status, uint32_t mailbox);
-/* "2026-…Z", or null. */
-void view_put_time(struct buf *out, wall_t time);
 
 /* ---- walk.c: mailboxes, worst first, in steps */
 

@@ -25,9 +25,9 @@ put_head(const struct control *control, struct buf *out)
 
 	watch_counts(control->watch, &counts);
 	buf_put_string(out, "{\"version\":\"" PACKAGE_VERSION "\",\"started\":");
-	view_put_time(out, control->started);
+	wall_put_json(out, control->started);
 	buf_put_string(out, ",\"reloaded\":");
-	view_put_time(out, control->settings->loaded);
+	wall_put_json(out, control->settings->loaded);
 	buf_put_format(out,
 		",\"counts\":{\"total\":%zu,\"ok\":%zu,\"failing\":%zu,\"unknown\":%zu,\"paused\":%"
 		"zu,"

@@ -7,18 +7,6 @@
 #include "diagnose/words.h"
 #include "facts/mailbox.h"
 
-void
-view_put_time(struct buf *out, wall_t time)
-{
-	if (!wall_is_set(time)) {
-		buf_put_string(out, "null");
-		return;
-	}
-	buf_put_byte(out, '"');
-	wall_put_ms(out, time);
-	buf_put_byte(out, '"');
-}
-
 static void
 put_word(struct buf *out, const char *name, const char *word)
 {
@@ -29,7 +17,7 @@ static void
 put_time(struct buf *out, const char *name, wall_t time)
 {
 	buf_put_format(out, ",\"%s\":", name);
-	view_put_time(out, time);
+	wall_put_json(out, time);
 }
 
 static void
@@ -82,7 +70,7 @@ static void
 put_brake(struct buf *out, const struct watch_brake_view *brake)
 {
 	buf_put_string(out, ",\"brake\":{\"since\":");
-	view_put_time(out, brake->since);
+	wall_put_json(out, brake->since);
 	put_time(out, "until", brake->until);
 	put_word(out, "cause", cause_name(brake->cause));
 	buf_put_byte(out, '}');
@@ -126,20 +114,6 @@ put_endpoint(struct buf *out, const struct watch_view *mailbox,
 	buf_put_byte(out, '}');
 }
 
-static void
-put_labels(struct buf *out, const struct labels *labels)
-{
-	buf_put_string(out, ",\"labels\":{");
-	for (size_t i = 0; labels && i < labels->count; i++) {
-		if (i > 0)
-			buf_put_byte(out, ',');
-		json_put_text(out, bytes_of(labels->items[i].name));
-		buf_put_byte(out, ':');
-		json_put_text(out, bytes_of(labels->items[i].value));
-	}
-	buf_put_byte(out, '}');
-}
-
 void
 view_put_mailbox(const struct control *control, struct buf *out, const struct watch_view *view,
 	bool is_whole)
@@ -154,7 +128,8 @@ view_put_mailbox(const struct control *control, struct buf *out, const struct wa
 	mailbox_state_put(out, view->parts);
 	buf_put_byte(out, '"');
 	put_time(out, "since", view->since);
-	put_labels(out, view->labels);
+	buf_put_string(out, ",\"labels\":");
+	labels_put_json(out, view->labels);
 	buf_put_format(out, ",\"enabled\":%s", view->is_enabled ? "true" : "false");
 	if (view->is_paused)
 		put_time(out, "paused_until", view->paused_until);

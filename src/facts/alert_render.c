@@ -368,20 +368,6 @@ alert_put_line(struct buf *out, const struct alert *event)
 
 /* ---- JSON */
 
-static void
-put_labels_json(struct buf *out, const struct labels *labels)
-{
-	buf_put_byte(out, '{');
-	for (size_t i = 0; i < labels->count; i++) {
-		if (i > 0)
-			buf_put_byte(out, ',');
-		json_put_text(out, bytes_of(labels->items[i].name));
-		buf_put_byte(out, ':');
-		json_put_text(out, bytes_of(labels->items[i].value));
-	}
-	buf_put_byte(out, '}');
-}
-
 static bool
 is_there(const struct alert *event, const struct field *field, const struct buf *value)
 {
@@ -411,7 +397,7 @@ alert_put_json(struct buf *out, const struct alert *event)
 		json_put_text(out, bytes_of(field->name));
 		buf_put_byte(out, ':');
 		if (field->form == FIELD_LABELS)
-			put_labels_json(out, &event->labels);
+			labels_put_json(out, &event->labels);
 		else if (field->form == FIELD_OUTSIDE_LINES)
 			texts_put_json(out, member_of(event, field));
 		else if (field->form == FIELD_FLAG || field->form == FIELD_NUMBER)

@@ -4,6 +4,8 @@
  */
 #include "facts/event.h"
 
+#include "base/escape.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -67,6 +69,20 @@ labels_copy(const struct labels *from, struct labels *out)
 	}
 	*out = copy;
 	return ERR_OK;
+}
+
+void
+labels_put_json(struct buf *out, const struct labels *labels)
+{
+	buf_put_byte(out, '{');
+	for (size_t i = 0; labels && i < labels->count; i++) {
+		if (i > 0)
+			buf_put_byte(out, ',');
+		json_put_text(out, bytes_of(labels->items[i].name));
+		buf_put_byte(out, ':');
+		json_put_text(out, bytes_of(labels->items[i].value));
+	}
+	buf_put_byte(out, '}');
 }
 
 struct alert *

@@ -45,6 +45,8 @@ struct labels {
 
 void labels_done(struct labels *labels);
 CHECKED enum err labels_copy(const struct labels *from, struct labels *out);
+/* As an object of JSON; NULL: an empty one. */
+void labels_put_json(struct buf *out, const struct labels *labels);
 
 /*
  * An event (the name struct event is libevent's). Members that it has not are NULL, WALL_NONE, an

@@ -56,13 +56,7 @@ static void
 put_wall(struct buf *out, const char *name, wall_t time)
 {
 	put_name(out, name);
-	if (!wall_is_set(time)) {
-		buf_put_string(out, "null");
-		return;
-	}
-	buf_put_byte(out, '"');
-	wall_put_ms(out, time);
-	buf_put_byte(out, '"');
+	wall_put_json(out, time);
 }
 
 static void
