@@ -1,12 +1,13 @@
 /*
- * tables.c: fills a manual's @TABLE@ line with the table of causes or of events (src/facts). Used
- * by the build alone.
+ * tables.c: fills a manual's @TABLE@ line with the table of causes, of events or of metrics
+ * (src/facts). Used by the build alone.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "facts/cause.h"
 #include "facts/event.h"
+#include "facts/metric.h"
 
 /* Text of a table as roff: what begins a line or an escape there is made harmless. */
 static void
@@ -56,6 +57,37 @@ print_events(void)
 	}
 }
 
+static void
+print_metrics(void)
+{
+	for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
+		const struct metric_row *row = metric_row(metric);
+
+		printf(".It Cm %s\n", row->name);
+		printf(".Pq %s%s%s\n", metric_type_name(row->type), *row->labels ? "; by " : "",
+			row->labels);
+		print_text(row->help);
+	}
+}
+
+static const struct {
+	const char *word;
+	void (*print)(void);
+} tables[] = {
+	{ "causes", print_causes },
+	{ "events", print_events },
+	{ "metrics", print_metrics },
+};
+
+static void
+print_table(const char *word)
+{
+	for (size_t i = 0; i < COUNT_OF(tables); i++) {
+		if (strcmp(tables[i].word, word) == 0)
+			tables[i].print();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -63,16 +95,14 @@ main(int argc, char **argv)
 	FILE *page = argc == 3 ? fopen(argv[2], "r") : NULL;
 
 	if (!page) {
-		fprintf(stderr, "usage: tables causes|events PAGE\n");
+		fprintf(stderr, "usage: tables causes|events|metrics PAGE\n");
 		return 2;
 	}
 	while (fgets(line, sizeof(line), page)) {
 		if (strcmp(line, "@TABLE@\n") != 0)
 			fputs(line, stdout);
-		else if (strcmp(argv[1], "causes") == 0)
-			print_causes();
 		else
-			print_events();
+			print_table(argv[1]);
 	}
 	fclose(page);
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -2,14 +2,15 @@
  * metrics.c: GET /metrics: contract 8, Prometheus text 0.0.4, made as the reader takes it. Layer:
  * control.
  *
- * One row of `figures` is one family: its name, type, meaning, and the function that writes its
- * samples. A family of samples for each mailbox is walked in steps; ?detail=0 leaves those out. The
- * daemon's own families (sinks, process_*) come last, from itself.
+ * One row of `figures` is one family (facts/metrics.def) and the function that writes its samples.
+ * A family of samples for each mailbox is walked in steps; ?detail=0 leaves those out. The daemon's
+ * own families (sinks, process_*) come last, from itself.
  */
 #include "control/inside.h"
 
 #include "base/escape.h"
 #include "facts/mailbox.h"
+#include "facts/metric.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,7 @@ static const char *const bucket_bounds[BUCKETS] = { "0.005", "0.01", "0.025", "0
 	"0.5", "1", "2.5", "10", "30", "60" };
 
 struct figure {
-	const char *name; /* behind mboxwatch_ */
-	const char *type;
-	const char *help;
+	enum metric metric;
 	void (*put)(const struct figure *figure, const struct control *control, struct buf *out);
 	/* Or: the samples of one mailbox, of one of its sides. */
 	void (*put_mailbox)(
@@ -35,6 +34,12 @@ struct figure {
 };
 
 /* ---- forms */
+
+static const char *
+name_of(const struct figure *figure)
+{
+	return metric_row(figure->metric)->name;
+}
 
 /* A number of seconds with its point, whatever the locale (H5-22). */
 static void
@@ -60,13 +65,13 @@ put_label(struct buf *out, const char *name, struct bytes value)
 static void
 put_name(struct buf *out, const struct figure *figure)
 {
-	buf_put_format(out, "mboxwatch_%s", figure->name);
+	buf_put_format(out, "%s", name_of(figure));
 }
 
 static void
 put_plain(struct buf *out, const struct figure *figure, size_t value)
 {
-	buf_put_format(out, "mboxwatch_%s %zu\n", figure->name, value);
+	buf_put_format(out, "%s %zu\n", name_of(figure), value);
 }
 
 /* mboxwatch_x{mailbox="…",endpoint="…" and stays open for more. */
@@ -90,17 +95,17 @@ put_histogram(struct buf *out, const struct figure *figure, const char *labels,
 
 	for (size_t i = 0; i <= BUCKETS; i++) {
 		sum += buckets[i];
-		buf_put_format(out, "mboxwatch_%s_bucket{%sle=\"%s\"} %llu\n", figure->name, labels,
+		buf_put_format(out, "%s_bucket{%sle=\"%s\"} %llu\n", name_of(figure), labels,
 			i < BUCKETS ? bucket_bounds[i] : "+Inf", (unsigned long long)sum);
 	}
 	if (labels_len > 0)
 		labels_len--;
-	buf_put_format(out, "mboxwatch_%s_sum", figure->name);
+	buf_put_format(out, "%s_sum", name_of(figure));
 	if (labels_len > 0)
 		buf_put_format(out, "{%.*s}", labels_len, labels);
 	buf_put_byte(out, ' ');
 	put_seconds(out, sum_us);
-	buf_put_format(out, "\nmboxwatch_%s_count", figure->name);
+	buf_put_format(out, "\n%s_count", name_of(figure));
 	if (labels_len > 0)
 		buf_put_format(out, "{%.*s}", labels_len, labels);
 	buf_put_format(out, " %llu\n", (unsigned long long)sum);
@@ -111,7 +116,7 @@ put_histogram(struct buf *out, const struct figure *figure, const char *labels,
 static void
 put_build(const struct figure *figure, const struct control *control, struct buf *out)
 {
-	buf_put_format(out, "mboxwatch_%s{version=\"" PACKAGE_VERSION "\"} 1\n", figure->name);
+	buf_put_format(out, "%s{version=\"" PACKAGE_VERSION "\"} 1\n", name_of(figure));
 }
 
 static void
@@ -131,7 +136,7 @@ put_mailboxes(const struct figure *figure, const struct control *control, struct
 
 	watch_counts(control->watch, &counts);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		buf_put_format(out, "mboxwatch_%s{state=\"%s\"} %zu\n", figure->name, rows[i].word,
+		buf_put_format(out, "%s{state=\"%s\"} %zu\n", name_of(figure), rows[i].word,
 			*rows[i].count);
 }
 
@@ -184,8 +189,8 @@ put_probes(const struct figure *figure, const struct control *control, struct bu
 			/* `ok` is always there, so that a rate has something to begin from. */
 			if (figures->probes[side][cause] == 0 && cause != CAUSE_OK)
 				continue;
-			buf_put_format(out, "mboxwatch_%s{endpoint=\"%s\",cause=\"%s\"} %llu\n",
-				figure->name, side_name(side), cause_name(cause),
+			buf_put_format(out, "%s{endpoint=\"%s\",cause=\"%s\"} %llu\n",
+				name_of(figure), side_name(side), cause_name(cause),
 				(unsigned long long)figures->probes[side][cause]);
 		}
 	}
@@ -228,7 +233,7 @@ put_events(const struct figure *figure, const struct control *control, struct bu
 	const struct watch_figures *figures = watch_figures(control->watch);
 
 	for (enum event_kind kind = 0; kind < EVENT_COUNT; kind++)
-		buf_put_format(out, "mboxwatch_%s{event=\"%s\"} %llu\n", figure->name,
+		buf_put_format(out, "%s{event=\"%s\"} %llu\n", name_of(figure),
 			event_kind_name(kind), (unsigned long long)figures->events[kind]);
 }
 
@@ -341,33 +346,24 @@ put_interval(
 }
 
 static const struct figure figures[] = {
-	{ "build_info", "gauge", "The version that runs.", .put = put_build },
-	{ "mailboxes", "gauge", "Mailboxes by state; suspect counts endpoints.",
-		.put = put_mailboxes },
-	{ "incidents_open", "gauge", "Confirmed failures of endpoints.", .put = put_incidents },
-	{ "outages_open", "gauge", "Incidents shared by many mailboxes.", .put = put_none },
-	{ "uplink_up", "gauge", "Whether our own network works.", .put = put_one },
-	{ "brakes_open", "gauge", "Accounts and servers whose logins are held.",
-		.put = put_brakes },
-	{ "probes_in_flight", "gauge", "Probes under way.", .put = put_in_flight },
-	{ "probes_total", "counter", "Probes by side and cause.", .put = put_probes },
-	{ "probe_duration_seconds", "histogram", "Time that a probe spent in a stage.",
-		.put = put_durations },
-	{ "probe_lateness_seconds", "histogram", "Start of a probe after it was due.",
-		.put = put_lateness },
-	{ "events_total", "counter", "Events told, by kind.", .put = put_events },
-	{ "mailbox_info", "gauge", "A mailbox and its labels.", .put_mailbox = put_info },
-	{ "endpoint_up", "gauge", "Whether the last probe went well.", .put_side = put_up },
-	{ "endpoint_failing", "gauge", "Whether the failure is confirmed.",
-		.put_side = put_failing },
-	{ "endpoint_cause_info", "gauge", "What is wrong with an endpoint that is not ok.",
-		.put_side = put_cause },
-	{ "endpoint_stretched_interval_seconds", "gauge",
-		"The interval of an endpoint that limits stretched.", .put_side = put_interval },
-	{ "last_ok_timestamp_seconds", "gauge", "When a probe last went well.",
-		.put_side = put_last_ok },
-	{ "cert_not_after_timestamp_seconds", "gauge", "When the server's certificate ends.",
-		.put_side = put_not_after },
+	{ METRIC_BUILD_INFO, .put = put_build },
+	{ METRIC_MAILBOXES, .put = put_mailboxes },
+	{ METRIC_INCIDENTS_OPEN, .put = put_incidents },
+	{ METRIC_OUTAGES_OPEN, .put = put_none },
+	{ METRIC_UPLINK_UP, .put = put_one },
+	{ METRIC_BRAKES_OPEN, .put = put_brakes },
+	{ METRIC_PROBES_IN_FLIGHT, .put = put_in_flight },
+	{ METRIC_PROBES_TOTAL, .put = put_probes },
+	{ METRIC_PROBE_DURATION, .put = put_durations },
+	{ METRIC_PROBE_LATENESS, .put = put_lateness },
+	{ METRIC_EVENTS_TOTAL, .put = put_events },
+	{ METRIC_MAILBOX_INFO, .put_mailbox = put_info },
+	{ METRIC_ENDPOINT_UP, .put_side = put_up },
+	{ METRIC_ENDPOINT_FAILING, .put_side = put_failing },
+	{ METRIC_ENDPOINT_CAUSE, .put_side = put_cause },
+	{ METRIC_ENDPOINT_STRETCHED, .put_side = put_interval },
+	{ METRIC_LAST_OK, .put_side = put_last_ok },
+	{ METRIC_CERT_NOT_AFTER, .put_side = put_not_after },
 };
 
 /* ---- the stream */
@@ -380,13 +376,6 @@ struct metrics {
 	size_t figure;
 	uint32_t mailbox;
 };
-
-static void
-put_head(struct buf *out, const struct figure *figure)
-{
-	buf_put_format(out, "# HELP mboxwatch_%s %s\n# TYPE mboxwatch_%s %s\n", figure->name,
-		figure->help, figure->name, figure->type);
-}
 
 static void
 put_samples(const struct figure *figure, const struct watch_view *view, struct buf *out)
@@ -424,7 +413,7 @@ put_figure(struct metrics *metrics, const struct figure *figure, mono_t end, str
 	if (!figure->put && !metrics->with_detail)
 		return true;
 	if (!metrics->is_headed)
-		put_head(out, figure);
+		metric_put_head(out, figure->metric);
 	metrics->is_headed = true;
 	if (!figure->put)
 		return put_walked(metrics, figure, end, out);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "facts/metric.h"
 
 void
 figures_put_counts(struct daemon *daemon, struct buf *out)
@@ -43,23 +44,16 @@ figures_health(struct daemon *daemon, struct control_health *out)
 /* ---- metrics */
 
 static void
-put_head(struct buf *out, const char *name, const char *type, const char *help)
-{
-	buf_put_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void
 put_sinks(struct daemon *daemon, struct buf *out)
 {
 	struct teller_figures figures;
 
 	outbox_figures(daemon->outbox, &figures);
-	put_head(out, "mboxwatch_sink_queue", "gauge", "Events that a sink has not taken yet.");
+	metric_put_head(out, METRIC_SINK_QUEUE);
 	for (size_t i = 0; i < figures.sink_count; i++)
 		buf_put_format(out, "mboxwatch_sink_queue{sink=\"%s\"} %zu\n",
 			figures.sinks[i].name, figures.sinks[i].queue);
-	put_head(out, "mboxwatch_sink_failures_total", "counter",
-		"Times that a sink did not take an event.");
+	metric_put_head(out, METRIC_SINK_FAILURES);
 	for (size_t i = 0; i < figures.sink_count; i++)
 		buf_put_format(out, "mboxwatch_sink_failures_total{sink=\"%s\"} %" PRIu64 "\n",
 			figures.sinks[i].name, figures.sinks[i].failures);
@@ -68,11 +62,9 @@ put_sinks(struct daemon *daemon, struct buf *out)
 static void
 put_reload(struct daemon *daemon, struct buf *out)
 {
-	put_head(out, "mboxwatch_reload_success", "gauge",
-		"Whether the last load of the settings was taken.");
+	metric_put_head(out, METRIC_RELOAD_SUCCESS);
 	buf_put_format(out, "mboxwatch_reload_success %d\n", daemon->is_reload_good);
-	put_head(out, "mboxwatch_reload_success_timestamp_seconds", "gauge",
-		"When settings were last taken.");
+	metric_put_head(out, METRIC_RELOAD_TIME);
 	buf_put_format(out,
 		"mboxwatch_reload_success_timestamp_seconds %" PRId64 ".%03" PRId64 "\n",
 		daemon->reloaded.us / US_PER_S, daemon->reloaded.us % US_PER_S / US_PER_MS);
@@ -104,9 +96,9 @@ put_memory(struct buf *out)
 			pages[0] = pages[1] = 0;
 		fclose(file);
 	}
-	put_head(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.");
+	metric_put_head(out, METRIC_VIRTUAL_MEMORY);
 	buf_put_format(out, "process_virtual_memory_bytes %llu\n", pages[0] * page_bytes);
-	put_head(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
+	metric_put_head(out, METRIC_RESIDENT_MEMORY);
 	buf_put_format(out, "process_resident_memory_bytes %llu\n", pages[1] * page_bytes);
 }
 
@@ -120,20 +112,17 @@ put_process(struct daemon *daemon, struct buf *out)
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * US_PER_S +
 			 usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-	put_head(out, "process_cpu_seconds_total", "counter",
-		"Total user and system CPU time spent in seconds.");
+	metric_put_head(out, METRIC_CPU_SECONDS);
 	buf_put_format(out, "process_cpu_seconds_total %" PRId64 ".%06" PRId64 "\n",
 		cpu_us / US_PER_S, cpu_us % US_PER_S);
-	put_head(out, "process_open_fds", "gauge", "Number of open file descriptors.");
+	metric_put_head(out, METRIC_OPEN_FDS);
 	buf_put_format(out, "process_open_fds %zu\n", open_descriptors());
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		put_head(out, "process_max_fds", "gauge",
-			"Maximum number of open file descriptors.");
+		metric_put_head(out, METRIC_MAX_FDS);
 		buf_put_format(out, "process_max_fds %llu\n", (unsigned long long)limit.rlim_cur);
 	}
 	put_memory(out);
-	put_head(out, "process_start_time_seconds", "gauge",
-		"Start time of the process since unix epoch in seconds.");
+	metric_put_head(out, METRIC_START_TIME);
 	buf_put_format(out, "process_start_time_seconds %" PRId64 ".%03" PRId64 "\n",
 		daemon->started.us / US_PER_S, daemon->started.us % US_PER_S / US_PER_MS);
 }

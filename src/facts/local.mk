@@ -8,6 +8,7 @@ src_facts_libfacts_a_SOURCES = \
 	src/facts/finding.c src/facts/finding.h \
 	src/facts/event.c src/facts/alert_render.c src/facts/event.h src/facts/events.def \
 	src/facts/protocol.c src/facts/protocol.h \
+	src/facts/metric.c src/facts/metric.h src/facts/metrics.def \
 	src/facts/mailbox.c src/facts/mailbox.h \
 	src/facts/prefix.c src/facts/prefix.h \
 	src/facts/row.h

@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -21,7 +22,7 @@ import time
 import unicodedata
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import (MBOXWATCHCTL, MBOXWATCHD, SLOW, TIME, ULID, main, parse_line,  # noqa: E402
+from harness import (MBOXWATCHCTL, MBOXWATCHD, SLOW, TIME, TREE, ULID, main, parse_line,  # noqa: E402
                      test, wait_until)
 
 RFC3339 = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
@@ -1091,6 +1092,31 @@ def metrics(t):
     assert 'mailbox="' not in bare and '\nprocess_' not in bare and 'mboxwatch_mailboxes{' in bare
     assert 'process_' in daemon.get('/metrics?detail=0').body.decode()
     assert daemon.ctl('metrics', '--no-detail')[1].count('mailbox="') == 0
+
+
+@test('8: metrics: the families are those of the table and the manual; promtool finds nothing')
+def metrics_table(t):
+    host, daemon = good_and_bad(t)
+    text = daemon.get('/metrics').body.decode('utf-8')
+    heads = re.findall(r'^# HELP (\S+) (.+)\n# TYPE (\S+) (gauge|counter|histogram)$', text, re.M)
+    assert all(name == typed for name, _, typed, _ in heads), heads
+    with open(os.path.join(TREE, 'src/facts/metrics.def'), encoding='utf-8') as table:
+        rows = re.findall(r'^METRIC\(\w+, "(\w+)", ([A-Z]+), "([^"]*)", "([^"]+)"\)$',
+                          table.read(), re.M)
+    assert [(name, kind.upper(), words) for name, words, _, kind in heads] == [
+        (name, kind, words) for name, kind, _, words in rows], 'the table has each, in this order'
+    for name, _, labels, _ in rows:
+        suffix = '(?:_bucket|_sum|_count)?' if name.endswith('_seconds') else ''
+        for found in re.findall(r'^%s%s(?:\{(.*)\})? \S+$' % (name, suffix), text, re.M):
+            names = set(re.findall(r'(\w+)="', found)) - {'le'}
+            names = {'label_KEY' if label.startswith('label_') else label for label in names}
+            assert names <= set(labels.split(', ')) - {''}, (name, names, labels)
+    promtool = shutil.which('promtool')
+    if not promtool:
+        t.skip('promtool (package prometheus) is not here')
+    checked = subprocess.run([promtool, 'check', 'metrics'], input=text.encode(),
+                             capture_output=True, timeout=60 * SLOW)
+    assert checked.returncode == 0 and not checked.stdout and not checked.stderr, checked
 
 
 if __name__ == '__main__':
