@@ -84,7 +84,8 @@
 	X(DESCRIPTORS, "descriptors")                                                              \
 	X(CLOCK, "clock")                                                                          \
 	X(SECRETS, "secrets")                                                                      \
-	X(SOCKET, "socket") /* the status socket's file was gone */
+	X(SOCKET, "socket")   /* the status socket's file was gone */                              \
+	X(ADDRESS, "address") /* a source_address that is not here, or has no port left */
 
 /* Why an endpoint's next probe comes when it does: shown as next_reason. */
 #define NEXT_REASONS(X)                                                                            \

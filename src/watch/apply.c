@@ -75,6 +75,7 @@ endpoint_end(struct watch *watch, struct watched *endpoint)
 		endpoint->probe->is_stale = true;
 	}
 	watch->firsts_missing -= endpoint->is_first;
+	lacks_forget(watch, endpoint);
 	watch->suspects -= endpoint->state == ENDPOINT_SUSPECT;
 	watch->incidents_open -= ulid_is_set(endpoint->incident);
 	endpoint->mailbox->sides[endpoint->side] = NULL;

@@ -18,6 +18,7 @@ mailbox_off(struct watch *watch, struct mailbox *mailbox, bool *by, bool value)
 		server_leave(watch, endpoint);
 		schedule_remove(watch, endpoint);
 		watch_first_seen(watch, endpoint);
+		lacks_forget(watch, endpoint);
 		schedule_requests_done(watch, endpoint);
 		endpoint->is_sibling = endpoint->is_again = endpoint->has_permit = false;
 		if (endpoint->probe)

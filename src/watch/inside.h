@@ -256,6 +256,7 @@ struct watched {
 	mono_t judged; /* last judged, or begun */
 	int64_t judged_lost_us;
 	struct verdict *verdict;
+	enum lack lack; /* of its last probe */
 };
 
 struct mailbox {
@@ -386,6 +387,8 @@ struct watch {
 	size_t incidents_open;
 	size_t brakes_open;
 	size_t firsts_missing;
+	int64_t lacking[LACK_COUNT]; /* endpoints by their lack; of LACK_NONE it says nothing */
+	mono_t lacked[LACK_COUNT];   /* when a probe last met it */
 	struct watch_figures figures;
 };
 
@@ -587,6 +590,14 @@ void leaf_place_add(struct leaf_place *place, struct leaf *leaf);
 /* One place less knows it; without any it goes. */
 void leaf_drop(struct watch *watch, struct leaf *leaf);
 void leaf_place_free(struct watch *watch, struct leaf_place *place);
+
+/* ---- lacks.c */
+
+void lacks_seen(struct watch *watch, struct watched *endpoint, const struct verdict *verdict);
+/* It is not probed any more. */
+void lacks_forget(struct watch *watch, struct watched *endpoint);
+/* What is over is told so. After each verdict. */
+void lacks_settle(struct watch *watch);
 
 /* ---- tell.c */
 

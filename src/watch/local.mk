@@ -5,7 +5,7 @@ src_watch_libwatch_a_SOURCES = \
 	src/watch/schedule.c src/watch/server.c src/watch/peer.c src/watch/budget.c \
 	src/watch/slow.c \
 	src/watch/account.c src/watch/brake.c src/watch/account_counts.c \
-	src/watch/state.c src/watch/tell.c src/watch/certificates.c \
+	src/watch/state.c src/watch/tell.c src/watch/certificates.c src/watch/lacks.c \
 	src/watch/rows.c src/watch/rows_read.c src/watch/rows_account.c \
 	src/watch/rows_certificates.c src/watch/reading.h \
 	src/watch/ask.c src/watch/view.c

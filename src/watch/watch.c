@@ -323,6 +323,7 @@ book(struct watch *watch, struct probe *probe, struct verdict *verdict)
 		return verdict;
 	}
 	certificates_seen(watch, endpoint, verdict);
+	lacks_seen(watch, endpoint, verdict);
 	was_sibling = endpoint->is_sibling;
 	endpoint->is_sibling = false;
 	if (is_refused) {
@@ -384,6 +385,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 	schedule_ceiling(watch, verdict);
 	server_judged(watch, probe->server, probe, verdict, endpoint);
 	verdict = book(watch, probe, verdict);
+	lacks_settle(watch);
 	if (endpoint && endpoint->is_again) {
 		endpoint->is_again = false;
 		if (!mailbox_is_off(endpoint->mailbox))

@@ -306,6 +306,8 @@ verdict_of(struct world *world, const struct sim_probe *probe)
 	verdict->fingerprint = probe->fingerprint;
 	if (cause_has(verdict->cause, CAUSE_WAIT))
 		verdict->wait_us = place->wait_us;
+	if (verdict->cause == CAUSE_LOCAL_LIMIT)
+		verdict->lack = LACK_ADDRESS;
 	if (place->shown_count > 0 && verdict->stage > STAGE_TLS)
 		put_certificate(verdict, place);
 	verdict->began = probe->began;

@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/simulate/dead_server.story \
 	tests/simulate/fail_fail_ok.story \
 	tests/simulate/few_first_probes.story \
+	tests/simulate/few_ports.story \
 	tests/simulate/first_probes.story \
 	tests/simulate/first_probes_rate.story \
 	tests/simulate/greylisted.story \
@@ -34,6 +35,7 @@ EXTRA_DIST += \
 	tests/simulate/mono_32ms.story \
 	tests/simulate/mono_32s.story \
 	tests/simulate/mono_53us.story \
+	tests/simulate/no_source_address.story \
 	tests/simulate/new_secret.story \
 	tests/simulate/no_room.story \
 	tests/simulate/one_server_hangs.story \
