@@ -18,6 +18,7 @@
 #define JUDGE_LEAST_US (15 * US_PER_M) /* contract 1 */
 #define SIBLING_WAIT_US (2 * US_PER_S)
 #define FIRST_GAP_MOST_US US_PER_S /* contract 6: the larger of one a second and twice the mean */
+#define FIRST_BEHIND_US (10 * US_PER_S) /* so far regular turns push first probes back */
 #define NO_MEMORY_WAIT_US (10 * US_PER_S)
 #define VOID_SPREAD_US (10 * US_PER_S)
 
@@ -202,7 +203,8 @@ schedule_requests_done(struct watch *watch, struct watched *endpoint)
 
 /* ---- the work of one call */
 
-/* All starts take a slot, so that first probes have what regular turns leave of twice the mean. */
+/* All starts take a slot, so that first probes have what regular turns leave of twice the mean. But
+ * where retries come faster than that, a first probe does not wait for what they took long ago. */
 static mono_t
 take_slot(struct watch *watch)
 {
@@ -244,7 +246,8 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 		return;
 	}
 	probe->late_us = late;
-	if (endpoint->reason != NEXT_FIRST)
+	if (endpoint->reason != NEXT_FIRST &&
+		mono_since(watch->first_next, watch->now) < FIRST_BEHIND_US)
 		(void)take_slot(watch);
 	endpoint->probe = probe;
 	endpoint->start = watch->now;
