@@ -37,6 +37,7 @@ PYTHON_TESTS = \
 	tests/e2e/test_certificates.py \
 	tests/e2e/test_kill.py \
 	tests/hostile/test_brake.py \
+	tests/hostile/test_connect.py \
 	tests/hostile/test_dialogue.py \
 	tests/hostile/test_login.py \
 	tests/hostile/test_settings.py \

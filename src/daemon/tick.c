@@ -98,7 +98,7 @@ static void
 end_old_troubles(struct daemon *daemon)
 {
 	for (size_t i = 0; i < TROUBLE_COUNT; i++) {
-		if (!daemon->is_trouble_seen[i])
+		if (!daemon->is_trouble_seen[i] && !watch_knows_trouble((enum trouble)i))
 			carry_trouble(daemon, (enum trouble)i, true, NULL);
 	}
 	carry_out(daemon);

@@ -130,6 +130,12 @@ words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox
 		texts_done(out);
 		return ERR_OK;
 	}
+	if (verdict && verdict->lack == LACK_ADDRESS) { /* H3-20: no descriptors would help */
+		texts_done(out);
+		return add_sentence(out,
+			BYTES("Give this host that address, or set another source_address."),
+			mailbox, address);
+	}
 	if (verdict)
 		verdict_put_suggestion(&suggested, verdict);
 	err = buf_err(&suggested);

@@ -13,6 +13,16 @@ static const enum trouble troubles[LACK_COUNT] = {
 	[LACK_ADDRESS] = TROUBLE_ADDRESS,
 };
 
+bool
+watch_knows_trouble(enum trouble kind)
+{
+	for (enum lack lack = LACK_NONE + 1; lack < LACK_COUNT; lack++) {
+		if (troubles[lack] == kind)
+			return true;
+	}
+	return false;
+}
+
 static void
 note(struct watch *watch, struct watched *endpoint, enum lack lack)
 {
@@ -26,6 +36,8 @@ lacks_seen(struct watch *watch, struct watched *endpoint, const struct verdict *
 {
 	enum lack lack = verdict->lack;
 
+	if (verdict->is_void)
+		return; /* it says nothing of us either */
 	note(watch, endpoint, lack);
 	if (lack == LACK_NONE)
 		return;

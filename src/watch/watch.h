@@ -215,6 +215,8 @@ void watch_tell(struct watch *watch, struct alert *event);
  * was). */
 void watch_trouble(struct watch *watch, wall_t wall, enum trouble kind, const char *detail);
 void watch_trouble_end(struct watch *watch, wall_t wall, enum trouble kind);
+/* Of a kind that watch itself begins and ends, by verdicts? */
+bool watch_knows_trouble(enum trouble kind);
 bool watch_has_trouble(const struct watch *watch, enum trouble kind);
 /* All rows again, as WATCH_KEEP commands: for a state file that had to be begun anew. */
 void watch_keep_all(struct watch *watch);

@@ -57,7 +57,8 @@ def cert_warn(t):
     daemon = t.daemon(host, [near])
     probe_all(daemon, 'ann')
     assert not daemon.events(event='cert'), daemon.events(event='cert')
-    daemon.write(dict(daemon.settings, mailboxes=(dict(near, cert_warn=['5d', '7d']),)))
+    daemon.mailbox_settings('ann')['cert_warn'] = ['5d', '7d']
+    daemon.write_settings()
     daemon.reload()
     daemon.probe('ann')
     daemon.wait_event(event='cert', what='ends')

@@ -1212,9 +1212,10 @@ class Host:
                 self._contexts[key] = context
             return self._contexts[key]
 
-    def script(self, serve, side='smtp', mode='tls', cert=None, address=None, context=None):
+    def script(self, serve, side='smtp', mode='tls', cert=None, address=None, context=None,
+               port=None):
         """A port of its own, served by a function of one Conversation; gives its Listener."""
-        listener = Listener(self, serve, side, mode, address or self.address, None, cert, context)
+        listener = Listener(self, serve, side, mode, address or self.address, port, cert, context)
         self.scripts.append(listener)
         listener.open()
         return listener
