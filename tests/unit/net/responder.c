@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct responder {
-	const struct responder_row *rows;
+	_Atomic(const struct responder_row *) rows;
 	pthread_t thread;
 	int fd;
 	atomic_size_t queries;
@@ -39,8 +39,8 @@ put_record(struct message *message, int type, const void *data, size_t len)
 	put16(message, 0xc00c); /* the name asked for */
 	put16(message, (unsigned)type);
 	put16(message, 1);
-	put16(message, 0);
-	put16(message, 60);
+	put16(message, 0x7fff); /* TTL */
+	put16(message, 0xffff);
 	put16(message, (unsigned)len);
 	memcpy(message->bytes + message->len, data, len);
 	message->len += len;
@@ -167,12 +167,10 @@ serve(void *owner)
 	return NULL;
 }
 
-struct responder *
-responder_start(const struct responder_row *rows, int *port)
+static struct responder *
+start(const struct responder_row *rows, struct sockaddr_in address, int *port)
 {
 	struct responder *responder = calloc(1, sizeof(*responder));
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 
 	responder->rows = rows;
@@ -186,6 +184,31 @@ responder_start(const struct responder_row *rows, int *port)
 	}
 	*port = ntohs(address.sin_port);
 	return responder;
+}
+
+struct responder *
+responder_start(const struct responder_row *rows, int *port)
+{
+	return start(rows,
+		(struct sockaddr_in){
+			.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+		port);
+}
+
+struct responder *
+responder_start_at(const struct responder_row *rows, const char *address, int port)
+{
+	return start(rows,
+		(struct sockaddr_in){ .sin_family = AF_INET,
+			.sin_port = htons((uint16_t)port),
+			.sin_addr.s_addr = inet_addr(address) },
+		&port);
+}
+
+void
+responder_say(struct responder *responder, const struct responder_row *rows)
+{
+	responder->rows = rows;
 }
 
 size_t

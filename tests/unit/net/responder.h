@@ -17,8 +17,14 @@ struct responder_row {
 
 struct responder;
 
-/* rows end in a NULL name; a name that is not there is NXDOMAIN. Port in *port. */
+/* rows end in a NULL name; a name that is not there is NXDOMAIN. Port in *port.
+ * Records live 2^31 - 1 s: whoever keeps answers would keep these (H3-12). */
 struct responder *responder_start(const struct responder_row *rows, int *port);
+/* At this address and port. */
+struct responder *responder_start_at(
+	const struct responder_row *rows, const char *address, int port);
+/* Other rows from now on. */
+void responder_say(struct responder *responder, const struct responder_row *rows);
 size_t responder_queries(struct responder *responder);
 void responder_stop(struct responder *responder);
 

@@ -35,6 +35,8 @@ static const struct responder_row rows[] = {
 	{ "many.test", 28, 0, "::1", NULL },
 	{ "full.test", 1, 0, "127.0.0.2 127.0.0.1", NULL },
 	{ "full-refused.test", 1, 0, "127.0.0.2 127.0.0.3", NULL },
+	{ "dual.test", 1, 0, "127.0.0.1", NULL },
+	{ "dual.test", 28, 0, "::1", NULL },
 	{ "noroute.test", 28, 0, "2001:db8::1", NULL },
 	{ "inside.test", 1, 0, "127.0.0.1 10.0.0.1 169.254.169.254", NULL },
 	{ "inside.test", 28, 0, "::1 ::ffff:127.0.0.1 64:ff9b::7f00:1 fe80::1", NULL },
@@ -91,20 +93,38 @@ world_end(struct world *world)
 	event_base_free(world->base);
 }
 
+static void
+on_over(evutil_socket_t fd, short what, void *owner)
+{
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(owner);
+}
+
+/* The loop turns for so long, or until it is broken. Leaves no timer behind. */
+static void
+turn(struct event_base *base, int64_t most_us)
+{
+	struct timeval most = { most_us / US_PER_S, most_us % US_PER_S };
+	struct event *over = evtimer_new(base, on_over, base);
+
+	event_add(over, &most);
+	event_base_dispatch(base);
+	event_free(over);
+}
+
 /* Connects, for at most so long; then gives up. */
 static void
 run_to(struct world *world, const struct connect_to *to, int64_t most_us)
 {
 	static const struct connect_calls calls = { .resolved = on_resolved, .ended = on_ended };
-	struct timeval most = { most_us / US_PER_S, most_us % US_PER_S };
 
 	world->is_ended = false;
 	world->resolved = 0;
 	assert_ok(
 		connect_start(world->base, world->resolver, to, &calls, world, &world->connecting));
 	assert_false(world->is_ended); /* never from inside */
-	event_base_loopexit(world->base, &most);
-	event_base_dispatch(world->base);
+	turn(world->base, most_us);
 	if (!world->is_ended)
 		connect_give_up(world->connecting, &world->result);
 	if (world->result.fd != -1)
@@ -430,7 +450,7 @@ test_never_connected_to_itself_H3_21(void **state)
 
 	close(fd); /* a closed port of the ephemeral range */
 	world_begin(&world);
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 100000; i++) {
 		run(&world, "127.0.0.1", port, FAMILY_IPV4, 5 * US_PER_S);
 		assert_int_equal(world.result.cause, CAUSE_CONNECT_REFUSED);
 	}
@@ -442,7 +462,7 @@ open_descriptors(void)
 {
 	size_t count = 0;
 
-	for (int fd = 0; fd < 256; fd++)
+	for (int fd = 0; fd < 1024; fd++)
 		count += fcntl(fd, F_GETFD) != -1;
 	return count;
 }
@@ -480,6 +500,157 @@ test_cancel_leaves_nothing_open_H10_08(void **state)
 	world_end(&world);
 }
 
+#define PAIRS 100
+
+static int
+listen_six(uint16_t port)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+		.sin6_port = htons(port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+		listen(fd, 0) != 0) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The queue of a listener is full from here on. */
+static void
+fill(int listener, int fillers[4])
+{
+	struct address address;
+	socklen_t len = sizeof(address.is);
+
+	assert_int_equal(getsockname(listener, &address.is.any, &len), 0);
+	for (int i = 0; i < 4; i++) {
+		fillers[i] = socket(
+			address.is.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(fillers[i], &address.is.any, len);
+	}
+}
+
+/* Takes all that were connected; none of them may have been sent a byte. */
+static void
+assert_nothing_was_sent(int listener)
+{
+	char byte;
+	int fd;
+
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
+		assert_true(recv(fd, &byte, 1, 0) <= 0);
+		close(fd);
+	}
+}
+
+struct pair {
+	struct connecting *connecting;
+	struct connect_result result;
+	size_t ends;
+};
+
+static void
+on_pair_resolved(void *owner)
+{
+	(void)owner;
+}
+
+static void
+on_pair_ended(void *owner, const struct connect_result *result)
+{
+	struct pair *pair = owner;
+
+	pair->ends++;
+	pair->result = *result;
+}
+
+/* Both SYNs wait, are answered while the loop does not turn, and are seen in one turn. */
+static void
+test_both_families_in_one_turn_give_one_connection_H3_16(void **state)
+{
+	static const struct connect_calls calls = { .resolved = on_pair_resolved,
+		.ended = on_pair_ended };
+	static struct pair pairs[PAIRS];
+	struct world world;
+	struct connect_to to = { .host = "dual.test" };
+	int fillers[2][4];
+	int four = listen_at("127.0.0.1", &to.port, 0);
+	int six = listen_six(to.port);
+	size_t before;
+
+	if (six == -1) {
+		close(four);
+		skip(); /* no IPv6 here */
+	}
+	world_begin(&world);
+	run(&world, "none.test", to.port, FAMILY_ANY, US_PER_S);
+	fill(four, fillers[0]);
+	fill(six, fillers[1]);
+	before = open_descriptors();
+	for (size_t i = 0; i < PAIRS; i++)
+		assert_ok(connect_start(
+			world.base, world.resolver, &to, &calls, &pairs[i], &pairs[i].connecting));
+	turn(world.base, 700 * US_PER_MS);
+	assert_in_range(open_descriptors(), before + 2 * PAIRS, before + 2 * PAIRS + 2);
+	listen(four, 4 * PAIRS);
+	listen(six, 4 * PAIRS);
+	usleep(3500000); /* SYNs come again after 1 s, and after 2 s more */
+	turn(world.base, 500 * US_PER_MS);
+	for (size_t i = 0; i < PAIRS; i++) {
+		assert_int_equal(pairs[i].ends, 1);
+		assert_int_equal(pairs[i].result.cause, CAUSE_OK);
+		assert_int_not_equal(pairs[i].result.fd, -1);
+		close(pairs[i].result.fd);
+	}
+	assert_in_range(open_descriptors(), before, before + 2); /* c-ares may keep its socket */
+	assert_nothing_was_sent(four);
+	assert_nothing_was_sent(six);
+	for (size_t i = 0; i < 4; i++) {
+		close(fillers[0][i]);
+		close(fillers[1][i]);
+	}
+	close(four);
+	close(six);
+	world_end(&world);
+}
+
+static void
+test_a_source_that_is_not_here_is_ours_H3_20(void **state)
+{
+	struct world world;
+	struct address source;
+	struct connect_to to = { .host = "127.0.0.1", .source = &source };
+	struct address peer;
+	socklen_t len = sizeof(peer.is);
+	int fd = listen_at("127.0.0.1", &to.port, 8);
+	int accepted;
+
+	(void)state;
+	world_begin(&world);
+	assert_ok(address_parse("192.0.2.77", &source));
+	run_to(&world, &to, US_PER_S);
+	assert_string_equal(cause_name(world.result.cause), "local_limit");
+	assert_int_equal(world.result.stage, STAGE_CONNECT);
+	assert_int_equal(world.result.lack, LACK_ADDRESS);
+	assert_string_equal(world.result.detail,
+		"from 192.0.2.77 to 127.0.0.1: Cannot assign requested address");
+	unit_row("one that is here");
+	assert_ok(address_parse("127.0.0.9", &source));
+	run_to(&world, &to, US_PER_S);
+	assert_int_equal(world.result.cause, CAUSE_OK);
+	accepted = accept(fd, &peer.is.any, &len);
+	assert_int_not_equal(accepted, -1);
+	assert_int_equal(ntohl(peer.is.ipv4.sin_addr.s_addr), 0x7f000009);
+	close(accepted);
+	close(fd);
+	world_end(&world);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_what_names_lead_to),
 	cmocka_unit_test(test_what_is_denied_is_never_connected_to_H3_09),
@@ -487,6 +658,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_ten_addresses_of_both_families_at_most_H3_05),
 	cmocka_unit_test(test_a_black_hole_costs_one_step_H3_14),
 	cmocka_unit_test(test_out_of_descriptors_is_ours_H3_19),
+	cmocka_unit_test(test_both_families_in_one_turn_give_one_connection_H3_16),
+	cmocka_unit_test(test_a_source_that_is_not_here_is_ours_H3_20),
 	cmocka_unit_test(test_never_connected_to_itself_H3_21),
 	cmocka_unit_test(test_cancel_leaves_nothing_open_H10_08),
 };

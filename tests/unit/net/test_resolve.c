@@ -244,6 +244,25 @@ test_a_late_answer_is_dropped_H3_07(void **state)
 }
 
 static void
+test_a_server_that_moved_is_found_whatever_the_TTL_says_H3_12(void **state)
+{
+	static const struct responder_row moved[] = {
+		{ "good.test", 1, 0, "192.0.2.77", NULL },
+		{ NULL, 0, 0, NULL, NULL },
+	};
+	struct resolve_answer answer;
+	struct world world;
+
+	world_begin(&world);
+	assert_int_equal(ask(world.base, world.resolver, "good.test", FAMILY_IPV4).count, 2);
+	responder_say(world.responder, moved);
+	answer = ask(world.base, world.resolver, "good.test", FAMILY_IPV4);
+	assert_int_equal(answer.count, 1);
+	assert_int_equal(ntohl(answer.addresses[0].is.ipv4.sin_addr.s_addr), 0xc000024d);
+	world_end(&world);
+}
+
+static void
 test_other_resolvers_are_asked_after_a_reload(void **state)
 {
 	static const struct responder_row moved[] = {
@@ -272,6 +291,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_dead_first_resolver_costs_its_second_once_H3_06),
 	cmocka_unit_test(test_a_resolver_that_says_servfail_is_passed_over),
 	cmocka_unit_test(test_a_late_answer_is_dropped_H3_07),
+	cmocka_unit_test(test_a_server_that_moved_is_found_whatever_the_TTL_says_H3_12),
 	cmocka_unit_test(test_other_resolvers_are_asked_after_a_reload),
 };
 
