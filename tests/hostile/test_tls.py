@@ -439,6 +439,19 @@ def h1_25(t):
     sent_no_secret(t, dns)
 
 
+@test('H1-25 (names): SNI and verification by the A-label, lower case, no final dot; none for IP')
+def h1_25_names(t):
+    host = t.host('ann')
+    ports = {'dot': t.answering(host), 'idn': t.answering(host), 'address': t.answering(host)}
+    daemon = t.watch(host, {'dot': (ports['dot'], {'tls_name': 'MAIL.test.example.'}),
+                            'idn': (ports['idn'], {'tls_name': 'b\u00fccher.example'}),
+                            'address': ports['address']})
+    found = daemon.expect({'dot': 'ok/done', 'idn': 'cert_name/tls', 'address': 'ok/done'})
+    assert 'xn--bcher-kva.example' in found['idn']['detail'], found['idn']
+    assert {name: port.all()[0].sni() for name, port in ports.items()} == {
+        'dot': 'mail.test.example', 'idn': 'xn--bcher-kva.example', 'address': None}
+
+
 @test('H1-26: self-signed, expired and for another name: cert_untrusted, all three in the detail')
 def h1_26(t):
     host = t.host('ann')
@@ -577,6 +590,33 @@ def h1_34(t):
     daemon = t.watch(host, {'port': port})
     verdict = daemon.expect({'port': 'connection_lost/greeting'})['port']
     assert '220 mail.te' in json.dumps([verdict['reply'], verdict['detail']]), verdict
+
+
+@test('H1-35: a record with a bad MAC is protocol_error, and none of its neighbour\'s')
+def h1_35(t):
+    host = t.host('ann')
+
+    def broken(c):
+        c.send_raw(b'\x17\x03\x03\x00\x40' + bytes(range(64)))
+        c.wait_end()
+
+    def slow(session, line):
+        session.c.sleep(0.2)
+        return False
+    ports = {'broken%d' % n: t.script(host, broken, side)
+             for n, side in enumerate(('smtp', 'imap', 'smtp', 'imap'))}
+    waiting = {'waiting%d' % n: t.answering(host, side, answers={
+        'GREETING': slow, 'EHLO': slow, 'CAPABILITY': slow, 'NOOP': slow})
+        for n, side in enumerate(('smtp', 'imap', 'smtp', 'imap'))}
+    ports.update(waiting)
+    daemon = t.watch(host, ports)
+    found = daemon.expect({name: 'ok/done' if name in waiting else 'protocol_error/greeting'
+                           for name in ports})
+    assert 'TLS record' in found['broken0']['detail'], found['broken0']
+    time.sleep(3)
+    assert all(daemon.mailbox(name)['state'].endswith(' ok') for name in waiting)
+    assert not [e for e in daemon.events(event='state', level='error')
+                if e['mailbox'] in waiting]
 
 
 @test('H1-36: closed or reset just before our goodbye under TLS: ok, no SIGPIPE')

@@ -510,10 +510,29 @@ flood_by_key_updates(SSL *ssl)
 }
 
 static void
+flood_by_tickets(SSL *ssl)
+{
+	for (int i = 0; i < 20000; i++)
+		if (SSL_new_session_ticket(ssl) != 1 || SSL_do_handshake(ssl) != 1)
+			return;
+	SSL_write(ssl, "* OK\r\n", 6);
+}
+
+static void
 ask_for_renegotiation(SSL *ssl)
 {
 	SSL_renegotiate(ssl);
 	SSL_do_handshake(ssl); /* HelloRequest */
+	SSL_write(ssl, "* OK\r\n", 6);
+}
+
+static void
+ask_a_thousand_times(SSL *ssl)
+{
+	for (int i = 0; i < 1000; i++) {
+		SSL_renegotiate(ssl);
+		SSL_do_handshake(ssl);
+	}
 	SSL_write(ssl, "* OK\r\n", 6);
 }
 
@@ -526,12 +545,14 @@ test_floods_after_the_handshake_are_stepped_over(void **state)
 		int most;
 	} cases[] = {
 		{ "H1-22 KeyUpdate", flood_by_key_updates, TLS1_3_VERSION },
+		{ "H1-22 NewSessionTicket", flood_by_tickets, TLS1_3_VERSION },
 		{ "H1-21 HelloRequest", ask_for_renegotiation, TLS1_2_VERSION },
+		{ "H1-21 a thousand", ask_a_thousand_times, TLS1_2_VERSION },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct tls_settings settings = {
-			.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+			.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2, .host = "a"
 		};
 		struct made made =
 			make(&(struct wanted){ .common_name = "x", .names = "DNS:mail.test" });
@@ -632,6 +653,78 @@ greet(SSL *ssl)
 }
 
 #define MINUTE_US (60 * US_PER_S)
+
+/* 300 K of certificates are cut off by OpenSSL at 100 K. */
+static void
+test_an_endless_chain_is_cut_off_H1_23(void **state)
+{
+	struct tls_settings settings = {
+		.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+	};
+	struct server server = { .context = SSL_CTX_new(TLS_server_method()) };
+	struct buf names = { 0 };
+	struct outcome outcome;
+	struct made made;
+
+	for (int i = 0; i < 1000; i++)
+		buf_put_format(&names, "%sDNS:n%d.test", i ? "," : "", i);
+	made = make(&(struct wanted){ .common_name = "x", .names = names.at });
+	for (int i = 0; i < 24; i++) {
+		X509_up_ref(made.certificate);
+		SSL_CTX_add_extra_chain_cert(server.context, made.certificate);
+	}
+	run(&server, &made, &settings, false, &outcome);
+	assert_string_equal(cause_name(outcome.why.cause), "tls_handshake");
+	assert_non_null(strstr(outcome.why.detail, "excessive message size"));
+	outcome_done(&outcome);
+	made_done(&made);
+	buf_done(&names);
+}
+
+static EVP_PKEY *
+diffie_hellman_of(size_t bits)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_DH, NULL);
+	EVP_PKEY *parameters = NULL;
+
+	assert_int_equal(EVP_PKEY_paramgen_init(context), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_dh_paramgen_prime_len(context, (int)bits), 1);
+	assert_int_equal(EVP_PKEY_paramgen(context, &parameters), 1);
+	EVP_PKEY_CTX_free(context);
+	return parameters;
+}
+
+/* OpenSSL's own server would have none of it at any level. */
+static int
+allow_all(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int kind, void *other,
+	void *owner)
+{
+	return 1;
+}
+
+static void
+test_a_weak_key_exchange_is_named_H1_28(void **state)
+{
+	struct tls_settings settings = {
+		.name = "mail.test", .ca_file = "ca.pem", .least = TLS_1_2
+	};
+	struct made made = make(
+		&(struct wanted){ .common_name = "x", .names = "DNS:mail.test", .bits = 2048 });
+	struct server server = { .context = SSL_CTX_new(TLS_server_method()) };
+	struct outcome outcome;
+
+	SSL_CTX_set_security_callback(server.context, allow_all);
+	SSL_CTX_set_max_proto_version(server.context, TLS1_2_VERSION);
+	assert_int_equal(
+		SSL_CTX_set_cipher_list(server.context, "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0"),
+		1);
+	assert_int_equal(SSL_CTX_set0_tmp_dh_pkey(server.context, diffie_hellman_of(512)), 1);
+	run(&server, &made, &settings, false, &outcome);
+	assert_string_equal(cause_name(outcome.why.cause), "tls_handshake");
+	assert_non_null(strstr(outcome.why.detail, "dh key too small"));
+	outcome_done(&outcome);
+	made_done(&made);
+}
 
 /* A chain of tickets proves nothing: the certificate is looked at each hour, and a renewed one of
  * the server's is not seen before. */
@@ -759,6 +852,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_old_versions_need_tls_min_H1_19),
 	cmocka_unit_test(test_stores_are_shared_until_a_file_changes_H1_32),
 	cmocka_unit_test(test_a_self_signed_one_is_trusted_by_naming_it),
+	cmocka_unit_test(test_an_endless_chain_is_cut_off_H1_23),
+	cmocka_unit_test(test_a_weak_key_exchange_is_named_H1_28),
 	cmocka_unit_test(test_sessions_end_with_the_hour_H1_31),
 	cmocka_unit_test(test_no_session_under_another_trust_setting_H1_32),
 };
