@@ -20,12 +20,31 @@ verdict_new(void)
 	return verdict;
 }
 
-static void
+void
 certificate_done(struct certificate *certificate)
 {
 	free(certificate->subject);
 	free(certificate->issuer);
 	texts_done(&certificate->names);
+	*certificate = (struct certificate){ 0 };
+}
+
+enum err
+certificate_copy(const struct certificate *from, struct certificate *out)
+{
+	enum err err = ERR_OK;
+
+	*out = *from;
+	out->subject = from->subject ? strdup(from->subject) : NULL;
+	out->issuer = from->issuer ? strdup(from->issuer) : NULL;
+	out->names = (struct texts){ 0 };
+	if ((from->subject && !out->subject) || (from->issuer && !out->issuer))
+		err = ERR_MEMORY;
+	for (size_t i = 0; err == ERR_OK && i < from->names.count; i++)
+		err = texts_add(&out->names, bytes_of(from->names.items[i]), from->names.count);
+	if (err != ERR_OK)
+		certificate_done(out);
+	return err;
 }
 
 void

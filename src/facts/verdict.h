@@ -49,6 +49,11 @@ struct certificate {
 	uint8_t sha256[32]; /* of the whole certificate (DER) */
 };
 
+/* A zeroed one is empty. */
+void certificate_done(struct certificate *certificate);
+/* ERR_MEMORY: out is empty */
+CHECKED enum err certificate_copy(const struct certificate *from, struct certificate *out);
+
 /* What was negotiated; has_tls false: the probe never had a finished handshake. A certificate may
  * be there all the same (a handshake that failed by it). */
 struct tls_facts {

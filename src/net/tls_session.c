@@ -17,6 +17,8 @@ struct tls_memory {
 	mono_t verified;
 	wall_t first_end;
 	uint8_t chain[TLS_CHAIN_BYTES];
+	bool is_read;
+	struct certificate certificate;		  /* the leaf of that chain */
 	SSL_SESSION *sessions[TLS_MOST_SESSIONS]; /* newest last */
 	size_t session_count;
 	bool is_refusing; /* tickets, until: */
@@ -38,6 +40,8 @@ static void
 forget(struct tls_memory *memory)
 {
 	drop_sessions(memory);
+	certificate_done(&memory->certificate);
+	memory->is_read = false;
 	memory->is_verified = false;
 	memory->generation++;
 }
@@ -48,6 +52,7 @@ tls_memory_free(struct tls_memory *memory)
 	if (!memory || --memory->owners > 0)
 		return;
 	drop_sessions(memory);
+	certificate_done(&memory->certificate);
 	free(memory->key);
 	free(memory);
 }
@@ -167,6 +172,20 @@ tls_memory_refuse(struct tls_memory *memory, mono_t now)
 	drop_sessions(memory);
 	memory->is_refusing = true;
 	memory->refuses_until = mono_add(now, TLS_VERIFIED_US);
+}
+
+const struct certificate *
+tls_memory_certificate(const struct tls_memory *memory, unsigned generation)
+{
+	return memory->is_read && memory->generation == generation ? &memory->certificate : NULL;
+}
+
+void
+tls_memory_read(
+	struct tls_memory *memory, unsigned generation, const struct certificate *certificate)
+{
+	if (memory->is_verified && memory->generation == generation && !memory->is_read)
+		memory->is_read = certificate_copy(certificate, &memory->certificate) == ERR_OK;
 }
 
 bool

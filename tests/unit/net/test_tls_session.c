@@ -135,6 +135,29 @@ test_who_minds_tickets_is_spared_them_for_an_hour_H1_33(void **state)
 }
 
 static void
+test_what_was_read_goes_with_its_chain(void **state)
+{
+	struct tls_memories *memories = tls_memories_new();
+	struct tls_memory *memory = tls_memory_find(memories, BYTES("a"));
+	struct certificate read = { .subject = strdup("CN=a"), .issuer = strdup("CN=ca") };
+	unsigned older, newer;
+
+	assert_ok(texts_add(&read.names, BYTES("a.test"), 1));
+	tls_memory_verified(memory, chain, began, never, &older);
+	assert_null(tls_memory_certificate(memory, older));
+	tls_memory_read(memory, older, &read);
+	assert_string_equal(tls_memory_certificate(memory, older)->names.items[0], "a.test");
+	tls_memory_verified(memory, other_chain, began, never, &newer);
+	assert_null(tls_memory_certificate(memory, older));
+	assert_null(tls_memory_certificate(memory, newer));
+	tls_memory_read(memory, older, &read); /* late */
+	assert_null(tls_memory_certificate(memory, newer));
+	certificate_done(&read);
+	tls_memory_free(memory);
+	tls_memories_free(memories);
+}
+
+static void
 test_memory_is_bounded(void **state)
 {
 	struct tls_memories *memories = tls_memories_new();
@@ -162,6 +185,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_sessions_of_an_older_chain_are_dropped_H1_31),
 	cmocka_unit_test(test_a_ticket_of_1_3_is_used_once),
 	cmocka_unit_test(test_who_minds_tickets_is_spared_them_for_an_hour_H1_33),
+	cmocka_unit_test(test_what_was_read_goes_with_its_chain),
 	cmocka_unit_test(test_memory_is_bounded),
 };
 
