@@ -223,6 +223,7 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-46_ftp.txt \
 	tests/dialogue/imap/H2-46_pop3.txt \
 	tests/dialogue/imap/H2-46_smtp_at_imap_port.txt \
+	tests/dialogue/imap/H2-46_vnc.txt \
 	tests/dialogue/imap/H2-47_referral_bye.txt \
 	tests/dialogue/imap/H2-47_referral_no.txt \
 	tests/dialogue/imap/H4-17_latin_1_login.txt \
