@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 
 /* The reason of a refusal stands at its start; of a longer reply no more is read. */
-#define REPLY_MOST_WORDS 300
+#define REPLY_MOST_WORDS 200
 
 struct reply_words {
 	struct bytes items[REPLY_MOST_WORDS]; /* empty: what is no word */

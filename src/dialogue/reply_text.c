@@ -47,6 +47,8 @@ read_smtp(struct bytes wire, struct server_reply *out)
 	struct smtp_reply reply;
 	enum err err = smtp_reply_next(&reader, &wire, &reply);
 
+	if (err == ERR_MORE && smtp_reply_cut_off(&reader, &reply))
+		err = ERR_OK;
 	if (err == ERR_OK) {
 		out->status = REPLY_SMTP;
 		out->code = reply.code;
