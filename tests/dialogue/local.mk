@@ -136,6 +136,18 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/noop_refused.txt \
 	tests/dialogue/smtp/noop_unknown.txt \
 	tests/dialogue/smtp/refused_before_the_secret.txt \
+	tests/dialogue/smtp/reply_account_locked_for_now.txt \
+	tests/dialogue/smtp/reply_app_password.txt \
+	tests/dialogue/smtp/reply_authorization_code_gbk.txt \
+	tests/dialogue/smtp/reply_ban_at_greeting.txt \
+	tests/dialogue/smtp/reply_basic_auth_disabled.txt \
+	tests/dialogue/smtp/reply_cut_off.txt \
+	tests/dialogue/smtp/reply_permanent_but_not_the_password.txt \
+	tests/dialogue/smtp/reply_security_defaults.txt \
+	tests/dialogue/smtp/reply_smtp_auth_disabled.txt \
+	tests/dialogue/smtp/reply_too_many_logins.txt \
+	tests/dialogue/smtp/reply_web_login.txt \
+	tests/dialogue/smtp/reply_wrong_password_of_the_same_code.txt \
 	tests/dialogue/smtp/scram_refused.txt \
 	tests/dialogue/smtp/scram_says_why_it_refuses.txt \
 	tests/dialogue/smtp/scram_sha_1.txt \
@@ -251,6 +263,13 @@ EXTRA_DIST += \
 	tests/dialogue/imap/no_login.txt \
 	tests/dialogue/imap/noop_alert.txt \
 	tests/dialogue/imap/noop_refused.txt \
+	tests/dialogue/imap/reply_basic_auth_disabled.txt \
+	tests/dialogue/imap/reply_connections_as_unavailable.txt \
+	tests/dialogue/imap/reply_imap_not_enabled.txt \
+	tests/dialogue/imap/reply_name_of_a_word.txt \
+	tests/dialogue/imap/reply_traffic_as_quota.txt \
+	tests/dialogue/imap/reply_webalert.txt \
+	tests/dialogue/imap/reply_words_without_status.txt \
 	tests/dialogue/imap/scram_sha_256.txt \
 	tests/dialogue/imap/scram_user_unknown.txt \
 	tests/dialogue/imap/scram_without_initial_response.txt \

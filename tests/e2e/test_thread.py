@@ -193,6 +193,30 @@ def silent_server(t):
     daemon.wait_state('ann', 'ok')
 
 
+# --- rules for replies ----------------------------------------------------------------------------
+
+@test('a rule of the administrator is asked first, and a reload takes it over')
+def own_rules(t):
+    host = t.host('ann')
+    port = t.answering(host, 'imap', answers={'NOOP': '<tag> NO the vault sleeps'})
+    daemon = t.watch(host, {'ann': port})
+    daemon.expect({'ann': 'backend_error/noop'})
+    settings = dict(daemon.settings)
+    settings['rules'] = ({'protocol': 'imap', 'stage': 'noop', 'words': 'vault ... sleeps',
+                          'cause': 'server_unavailable', 'example': 'NO The vault sleeps'},)
+    daemon.write_settings(settings)
+    assert size(daemon.reload()['changed']) == 0
+    daemon.probe('ann')
+    daemon.wait_mailbox('ann', lambda m: m['imap']['cause'] == 'server_unavailable',
+                        why='the rule is not asked')
+    settings['rules'] = ({'words': 'vault', 'cause': 'server_unavailable',
+                          'example': 'NO something else'},)
+    daemon.write_settings(settings)
+    answer = daemon.post('/v1/reload', timeout=60)
+    assert answer.status == 422, repr(answer)
+    fault = answer.json()['faults'][0]
+    assert fault['setting'] == 'rules[0].example' and fault['line'] > 0, fault
+
 # --- what is wrong with a mailbox -----------------------------------------------------------------
 
 @test('wrong password on both sides: one brake, one state, at most 2 refused logins')
