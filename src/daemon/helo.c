@@ -60,9 +60,9 @@ name_by_resolver(const char *host)
 		free(copy);
 		return NULL;
 	}
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until); /* whoever sets the wall clock meanwhile */
 	until.tv_sec += RESOLVER_PATIENCE_S;
-	if (pthread_timedjoin_np(thread, &name, &until) != 0) {
+	if (pthread_clockjoin_np(thread, &name, CLOCK_MONOTONIC, &until) != 0) {
 		pthread_detach(thread);
 		return NULL;
 	}
