@@ -21,7 +21,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
-from harness import SLOW, main, matches, parse_line, test, wait_until  # noqa: E402
+from harness import NOBODY, SLOW, main, matches, parse_line, test, wait_until  # noqa: E402
 from shared import PROMPT, Frozen, paused, resident_bytes, threads  # noqa: E402
 
 ADDRESS = 'ann@test.example'
@@ -58,6 +58,20 @@ def goes_on(host, daemon, times=2):
     for _ in range(times):
         before = host.connections('smtp')
         wait_until(lambda: host.connections('smtp') > before, 25, why=daemon.tell)
+
+
+def preload(t, daemon, name, text, environment):
+    """The daemon gets some calls of its C library from this text."""
+    source, library = os.path.join(t.folder, name + '.c'), os.path.join(t.folder, name + '.so')
+    with open(source, 'w') as out:
+        out.write(text)
+    compiler = shutil.which(os.environ.get('CC', 'cc').split()[0]) or shutil.which('cc')
+    if not compiler or subprocess.run([compiler, '-shared', '-fPIC', '-O1', '-o', library, source],
+                                      stdin=subprocess.DEVNULL).returncode != 0:
+        t.skip('there is no compiler for calls of our own')
+    daemon.environment.update({'LD_PRELOAD': library, 'ASAN_OPTIONS':
+                               'verify_asan_link_order=0:detect_stack_use_after_return=1'})
+    daemon.environment.update(environment)
 
 
 # --- 6: the disk ----------------------------------------------------------------------------------
@@ -364,6 +378,215 @@ def h6_16_unlinked(t):
     assert len({line['id'] for line in daemon.alerts(event='state')}) == 1
 
 
+@test('H6-16 (late): a directory that could not be written at start can be: state is kept from then')
+def h6_16_late(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False).be_nobody()
+    os.chmod(daemon.state_dir, 0o555)
+    if os.geteuid() == 0:
+        os.chown(daemon.state_dir, 0, 0)
+    daemon.start()
+    daemon.wait_alert(event='trouble', kind='state')
+    host.off('smtp')
+    begin = daemon.wait_alert(event='state', state='smtp failing')
+    if os.geteuid() == 0:
+        os.chown(daemon.state_dir, NOBODY, NOBODY)
+    os.chmod(daemon.state_dir, 0o755)
+    daemon.wait_alert(event='trouble-end', kind='state', timeout=60)
+    wait_until(lambda: daemon.get('/healthz').status == 200, 10)
+    wait_until(lambda: sql(daemon, "SELECT key FROM row WHERE key = 'ann/smtp'"), 10)
+    assert {row[0] for row in sql(daemon, 'SELECT sink FROM cursor')} == {'stderr'}
+    daemon.kill9()
+    daemon.start()
+    assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident'], daemon.tell()
+    host.on('smtp')
+    assert daemon.wait_alert(event='state', state='smtp ok')['incident'] == begin['incident']
+
+
+@test('H6-15: an old backup restored: nothing told again, what changed once, under newer ids')
+def h6_15(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)])
+    daemon.wait_state('ann', 'smtp ok')
+    host.off('smtp')
+    first = daemon.wait_alert(event='state', state='smtp failing')
+    daemon.term()
+    backup = os.path.join(t.folder, 'backup')
+    shutil.copytree(daemon.state_dir, backup)
+    daemon.start()
+    host.on('smtp')
+    second = daemon.wait_alert(event='state', state='smtp ok')
+    daemon.term()
+    shutil.rmtree(daemon.state_dir)
+    shutil.copytree(backup, daemon.state_dir)
+    daemon.start()  # it was failing, says the backup, and is not
+    wait_until(lambda: len(daemon.alerts(event='state', state='smtp ok')) == 2, 30,
+               why=daemon.tell)
+    told = daemon.alerts(event='state')
+    assert [line['state'] for line in told] == ['smtp failing', 'smtp ok', 'smtp ok'], told
+    ids = [line['id'] for line in told]
+    assert ids[0] == first['id'] and ids[1] == second['id'] and ids == sorted(set(ids)), ids
+    assert told[2]['incident'] == first['incident']
+    every = [line['id'] for line in daemon.alerts()]
+    assert len(every) == len(set(every)), 'told again'
+
+
+SYNC = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What is to happen: the text of a file. "fail": the next sync fails and its pages are forgotten;
+ * "slow": it takes 7 s; "copy": what is synced is also copied, as a disk would have it. */
+static int
+order(char *word, size_t room)
+{
+	const char *path = getenv("TEST_SYNC");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t len = fd < 0 ? 0 : read(fd, word, room - 1);
+
+	if (fd >= 0)
+		close(fd);
+	word[len > 0 ? len : 0] = 0;
+	if (strncmp(word, "fail", 4) == 0)
+		unlink(path);
+	return len > 0;
+}
+
+static void
+copy(int fd)
+{
+	char link[64], from[4096], to[4200], piece[65536];
+	ssize_t len;
+	int in, out;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, from, sizeof(from) - 1);
+	if (len <= 0)
+		return;
+	from[len] = 0;
+	snprintf(to, sizeof(to), "%s.synced", from);
+	in = open(from, O_RDONLY | O_CLOEXEC);
+	out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	while (in >= 0 && out >= 0 && (len = read(in, piece, sizeof(piece))) > 0)
+		(void)!write(out, piece, (size_t)len);
+	close(in);
+	close(out);
+}
+
+static int
+sync_of(int number, int fd)
+{
+	char word[16];
+	int result;
+
+	order(word, sizeof(word));
+	if (strncmp(word, "slow", 4) == 0)
+		sleep(7);
+	if (strncmp(word, "fail", 4) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	result = (int)syscall(number, fd);
+	if (result == 0 && strncmp(word, "copy", 4) == 0)
+		copy(fd);
+	return result;
+}
+
+int
+fsync(int fd)
+{
+	return sync_of(SYS_fsync, fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return sync_of(SYS_fdatasync, fd);
+}
+'''
+
+
+def strange_disk(t, daemon):
+    """The daemon's disk syncs as it is told: gives a function of 'fail', 'slow', 'copy', ''."""
+    path = os.path.join(t.folder, 'sync')
+    preload(t, daemon, 'sync', SYNC, {'TEST_SYNC': path})
+
+    def order(word):
+        with open(path + '.new', 'w') as out:
+            out.write(word)
+        os.rename(path + '.new', path)
+    return order
+
+
+@test('H6-02: a sync fails once: the transaction counts as not made and is written again')
+def h6_02(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    order = strange_disk(t, daemon)
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    order('fail')
+    host.off('smtp')
+    begin = daemon.wait_alert(event='state', state='smtp failing')
+    daemon.wait_alert(event='trouble', kind='state')
+    daemon.wait_alert(event='trouble-end', kind='state')
+    daemon.kill9()
+    daemon.start()
+    assert [event['id'] for event in daemon.events(event='state')] == [begin['id']]
+    assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident']
+
+
+@test('H6-03 (7 s): each sync is slow: events late by 5 s at most, probes and status go on, trouble')
+def h6_03(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    order = strange_disk(t, daemon)
+    daemon.environment['WATCHDOG_USEC'] = '4000000'
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    order('slow')
+    daemon.post('/v1/test-alert')
+    began = time.monotonic()
+    host.off('smtp')
+    daemon.wait_alert(event='state', state='smtp failing')
+    daemon.wait_alert(event='trouble', kind='state')
+    assert time.monotonic() - began < 25 * SLOW
+    assert daemon.get('/v1/status').status == 200 and daemon.is_running()
+    order('')
+    daemon.wait_alert(event='trouble-end', kind='state', timeout=60)
+
+
+@test('H6-13: a power cut after the commit was reported: the told event and its state are there')
+def h6_13(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
+    order = strange_disk(t, daemon)
+    order('copy')
+    daemon.start()
+    daemon.wait_state('ann', 'smtp ok')
+    host.off('smtp')
+    begin = daemon.wait_alert(event='state', state='smtp failing')
+    daemon.kill9()
+    for name in ('state.db', 'state.db-wal'):  # what was never synced is gone
+        path = os.path.join(daemon.state_dir, name)
+        if os.path.exists(path + '.synced'):
+            os.rename(path + '.synced', path)
+        elif os.path.exists(path):
+            os.unlink(path)
+    if os.path.exists(database(daemon) + '-shm'):
+        os.unlink(database(daemon) + '-shm')
+    daemon.start()
+    assert [event['id'] for event in daemon.events(event='state')] == [begin['id']]
+    assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident']
+
+
 @test('H6-17 (8 s): an administrator holds the database: as H6-01, and nothing lost when it ends')
 def h6_17(t):
     host = t.host('ann')
@@ -490,16 +713,8 @@ time(time_t *out)
 
 def movable_clock(t, daemon):
     """The daemon's wall clock becomes movable; gives a function of seconds."""
-    source, library = os.path.join(t.folder, 'clock.c'), os.path.join(t.folder, 'clock.so')
     path = os.path.join(t.folder, 'ahead')
-    with open(source, 'w') as out:
-        out.write(CLOCK)
-    compiler = shutil.which(os.environ.get('CC', 'cc').split()[0]) or shutil.which('cc')
-    if not compiler or subprocess.run([compiler, '-shared', '-fPIC', '-O1', '-o', library, source],
-                                      stdin=subprocess.DEVNULL).returncode != 0:
-        t.skip('there is no compiler for a clock that can be moved')
-    daemon.environment.update({'LD_PRELOAD': library, 'TEST_CLOCK': path, 'ASAN_OPTIONS':
-                               'verify_asan_link_order=0:detect_stack_use_after_return=1'})
+    preload(t, daemon, 'clock', CLOCK, {'TEST_CLOCK': path})
 
     def move(seconds):
         with open(path + '.new', 'w') as out:
@@ -639,11 +854,60 @@ def h7_26(t):
     connections = host.connections('smtp')
     time.sleep(2.5)
     assert daemon.mailbox('ann')['state'] == 'paused' and host.connections('smtp') == connections
-    move(7300)
-    daemon.restart()  # a jump alone is seen within a minute: tests/simulate
-    daemon.wait_state('ann', 'smtp ok')
+    move(7300)  # seen by the tick; the kernel's own word cannot be had for a test
+    daemon.wait_state('ann', 'smtp ok', 15)
     events = [event['event'] for event in daemon.events()]
     assert events.count('pause') == events.count('resume') == 1 and 'state' not in events, events
+
+
+@test('limits.connections holds for an address, whatever its names; also before it is known')
+def limits_by_address(t):
+    host = t.host('ann')
+    now, most = set(), [0]
+    lock = threading.Lock()
+
+    def tarpit(c):
+        with lock:
+            now.add(c)
+            most[0] = max(most[0], len(now))
+        try:
+            c.wait_end(30)
+        finally:
+            with lock:
+                now.discard(c)
+    port = host.script(tarpit, mode='starttls')
+    names = ['127.0.0.1', 'localhost', 'localhost.localdomain', '::ffff:127.0.0.1']
+    daemon = t.daemon(host, [{'name': 'm%d' % number, 'address': ADDRESS,
+                              'smtp': dict(t.endpoint(port, auth='none'),
+                                           host=names[number % len(names)])}
+                             for number in range(12)],
+                      {'stage_timeout': '3s', 'timeout': '4s', 'interval': '30s'},
+                      limits={'connections': 2})
+    wait_until(lambda: len({m['smtp']['host'] for m in daemon.status()['mailboxes']
+                            if m['smtp']['verdict'] and
+                            m['smtp']['verdict']['cause'] == 'reply_timeout'}) >= 2, 60,
+               why=daemon.tell)
+    time.sleep(5)
+    assert most[0] == 2, most
+
+
+@test('H7-04: the clock at 1970 at boot: trouble kind=clock once, no certificate judged; its end')
+def h7_04(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [smtp_ann(t, host)], {'confirm': 1}, start=False)
+    move = movable_clock(t, daemon)
+    move(1000 - int(time.time()))
+    daemon.start()
+    daemon.wait_event(event='trouble', kind='clock')
+    wait_until(lambda: host.connections('smtp') >= 3, 40)
+    assert daemon.mailbox('ann')['state'] == 'smtp unknown', daemon.tell()
+    move(0)
+    daemon.wait_event(event='trouble-end', kind='clock')
+    daemon.wait_state('ann', 'smtp ok')
+    assert len(daemon.events(event='trouble', kind='clock')) == 1
+    assert not daemon.events(event='state'), daemon.events()
+    ids = [event['id'] for event in daemon.events()]
+    assert ids == sorted(set(ids)), ids
 
 
 # --- 8: sinks -------------------------------------------------------------------------------------
@@ -994,7 +1258,84 @@ def h10_04(t):
     daemon.wait_for(lambda status: status['counts']['failing'] == 60, 60)
 
 
-@test('H10-06: a loop never returns and the watchdog ends the process: state whole; 2 s turns')
+@test('H10-05 (200): many probes due at once wait for their turn, as lateness; main loop on time',
+      deadline=180)
+def h10_05(t):
+    host = t.host('ann')
+    mailboxes = [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint('smtp', auth='none'))
+                 for number in range(200)]
+    daemon = t.daemon(host, mailboxes, {'interval': '1m', 'stage_timeout': '20s'})
+    daemon.wait_for(lambda status: status['counts']['ok'] == 200, 90)
+
+    def lateness():
+        text = daemon.get('/metrics').body.decode()
+        return [float(re.search(r'^mboxwatch_probe_lateness_seconds_%s (\S+)' % what, text,
+                                re.M).group(1)) for what in ('sum', 'count')]
+    before, done, slowest = lateness(), [], 0
+    asking = threading.Thread(target=lambda: done.append(
+        daemon.request('POST', '/v1/probe?wait=1', {}, timeout=80)))
+    asking.start()
+    while asking.is_alive():
+        began = time.monotonic()
+        assert daemon.get('/healthz').status == 200
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.05)
+    asking.join()
+    assert done[0].status == 200 and all(m['state'] == 'smtp ok' for m in
+                                         done[0].json()['mailboxes']), done
+    after = lateness()
+    assert after[1] - before[1] >= 200, (before, after)
+    # The last of them waited for most of the others, and none of its stages was the longer for it.
+    assert after[0] - before[0] > 1, (before, after)
+    assert slowest < 5 * SLOW, slowest
+    assert not daemon.events(event='state')
+
+
+@test('H10-07 (40): failing with changing texts: at most a line a mailbox in the log, events aside')
+def h10_07(t):
+    host = t.host('ann')
+    count = iter(range(10 ** 6))
+
+    def moody(c):
+        c.send('220 mx ESMTP')
+        while c.read_line():
+            number = next(count)
+            c.send('%d 5.%d.%d text %d of many' % (
+                (500, 501, 502, 504, 550)[number % 5], number % 8, number % 10, number))
+    port = host.script(moody)
+    daemon = t.daemon(host, [{'name': 'm%d' % number, 'address': ADDRESS,
+                              'smtp': t.endpoint(port, auth='none')} for number in range(40)])
+    daemon.wait_for(lambda status: status['counts']['failing'] == 40, 90)
+    before = len(port.all())
+    lines = len(daemon.stderr_lines())
+    wait_until(lambda: len(port.all()) > before + 100, 60)
+    log = [line for line in daemon.stderr_lines()[lines:] if ' event=' not in line]
+    assert len(log) < 40, log[:50]
+
+
+@test('H10-10: our loops late by seconds, again and again: void, told as trouble, nobody failing')
+def h10_10(t):
+    host = t.host('ann')
+    mailboxes = [smtp_ann(t, host, 'm%d' % number, smtp=host.endpoint('smtp', auth='none'))
+                 for number in range(10)]
+    daemon = t.daemon(host, mailboxes, {'confirm': 1, 'stage_timeout': '4s', 'timeout': '5s'})
+    daemon.wait_for(lambda status: status['counts']['ok'] == 10, 60)
+    loop = threads(daemon)[-1]
+    host.hang('smtp', 'noop')  # who answers in time is not seen in time: that is what it means
+    for _ in range(3):
+        daemon.post('/v1/probe', {})
+        time.sleep(0.6)
+        with Frozen(loop):
+            time.sleep(6)
+    host.free('smtp')
+    daemon.wait_event(event='trouble', kind='loop')
+    daemon.wait_event(event='trouble-end', kind='loop', timeout=60)
+    assert not daemon.events(event='state'), daemon.events(event='state')
+    assert daemon.status()['counts']['ok'] == 10
+
+
+@test('H10-06: a loop never returns and the watchdog ends the process: state whole; 2 s turns',
+      deadline=180)
 def h10_06(t):
     host, daemon, begin = failing(t)
     loop = threads(daemon)[-1]
@@ -1007,14 +1348,19 @@ def h10_06(t):
     assert daemon.mailbox('ann')['smtp']['incident'] == begin['incident']
     assert len({line['id'] for line in daemon.alerts(event='state')}) == 1
     host.on('smtp')
-    loop = threads(daemon)[-1]
-    for _ in range(4):
+    daemon.wait_event(event='state', state='smtp ok')
+    daemon.wait_event(event='trouble-end', kind='loop', timeout=45)
+    loop, turns = threads(daemon)[-1], 0
+    while len(daemon.events(event='trouble', kind='loop')) < 2:
+        turns += 1
+        assert turns < 30, daemon.tell()
         with Frozen(loop):
             time.sleep(2)
         time.sleep(0.05)
-    daemon.wait_event(event='state', state='smtp ok')
     assert daemon.is_running() and daemon.get('/healthz').status == 200
-    daemon.wait_event(event='trouble-end', kind='loop', timeout=45)
+    wait_until(lambda: len(daemon.events(event='trouble-end', kind='loop')) == 2, 60)
+    assert 'late' in daemon.events(event='trouble', kind='loop')[-1]['detail']
+    assert len(daemon.events(event='state')) == 2, daemon.events(event='state')
 
 
 @test('H10-11: 64 threads on one CPU; in_flight 1; no mailbox; a thread that cannot be made')
