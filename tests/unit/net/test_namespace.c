@@ -181,7 +181,7 @@ on_ended(void *owner, const struct connect_result *result)
 static void
 test_a_source_without_a_port_left_is_ours_H3_20(void **state)
 {
-	static const struct connect_calls calls = { on_resolved, on_ended };
+	static const struct connect_calls calls = { .resolved = on_resolved, .ended = on_ended };
 	struct tries tries = { .base = event_base_new() };
 	struct sockaddr_in listening = { .sin_family = AF_INET,
 		.sin_port = htons(993),
