@@ -38,6 +38,8 @@ struct tls_failure {
 /* ERR_MEMORY, ERR_IO */
 CHECKED enum err tls_library_new(struct tls_library **out);
 void tls_library_free(struct tls_library *library);
+/* Every session and every verified chain: what comes next is a full, verified handshake. */
+void tls_library_forget(struct tls_library *library);
 
 struct tls_settings {
 	const char *name; /* for SNI and verification; a literal is verified as an address, without

@@ -136,6 +136,12 @@ tls_library_new(struct tls_library **out)
 }
 
 void
+tls_library_forget(struct tls_library *library)
+{
+	tls_memories_forget(library->memories);
+}
+
+void
 tls_library_free(struct tls_library *library)
 {
 	if (!library)

@@ -71,12 +71,18 @@ tls_memories_new(void)
 }
 
 void
+tls_memories_forget(struct tls_memories *memories)
+{
+	while (memories->table)
+		drop(memories, memories->table);
+}
+
+void
 tls_memories_free(struct tls_memories *memories)
 {
 	if (!memories)
 		return;
-	while (memories->table)
-		drop(memories, memories->table);
+	tls_memories_forget(memories);
 	free(memories);
 }
 

@@ -25,6 +25,8 @@ struct tls_memory;
 /* NULL where the allocator said no. */
 struct tls_memories *tls_memories_new(void);
 void tls_memories_free(struct tls_memories *memories);
+/* All of them; who holds one still keeps it to itself. */
+void tls_memories_forget(struct tls_memories *memories);
 /* The memory of this key, made if there is none; NULL where the allocator said no. The caller's own
  * reference: tls_memory_free(). */
 struct tls_memory *tls_memory_find(struct tls_memories *memories, struct bytes key);

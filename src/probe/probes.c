@@ -355,5 +355,7 @@ probes_reconfigure(struct probes *probes, const struct probes_settings *settings
 	probes->fingerprint_key = settings->fingerprint_key;
 	secret_sources_forget(probes->secrets);
 	silents_done(&probes->silents);
+	/* What changed may be whom we trust, and back again: nothing from before counts (H1-32). */
+	tls_library_forget(probes->tls);
 	return ERR_OK;
 }

@@ -516,7 +516,8 @@ def h1_32(t):
     believing = {'name': 'believing', 'address': 'ann@test.example', 'smtp': t.endpoint(port)}
     doubting = {'name': 'doubting', 'address': 'ann@test.example',
                 'smtp': t.endpoint(port, ca_file=os.path.join(host.certificates, 'foreign.pem'))}
-    daemon = t.daemon(host, [believing, doubting])
+    slowly = {'interval': '1h'}  # none but those that are asked for, or whose settings changed
+    daemon = t.daemon(host, [believing, doubting], slowly)
     daemon.expect({'believing': 'ok/done', 'doubting': 'cert_untrusted/tls'})
     again = daemon.probe('believing')['smtp']['verdict']
     assert again['ok'] and again['tls']['resumed'] is True, again
@@ -524,21 +525,25 @@ def h1_32(t):
     assert daemon.probe('doubting')['smtp']['verdict']['cause'] == 'cert_untrusted'
     before = len(port.all())
     believing['smtp']['cert_sha256'] = spki_sha256(host, 'second').hex()
-    daemon.write_settings(t.settings(host, [believing, doubting]))
+    daemon.write_settings(t.settings(host, [believing, doubting], slowly))
     daemon.reload()
     daemon.verdict('believing', cause='cert_changed')
     believing['smtp']['cert_sha256'] = spki_sha256(host, 'good').hex()
-    daemon.write_settings(t.settings(host, [believing]))
+    daemon.write_settings(t.settings(host, [believing], slowly))
     daemon.reload()
     verdict = daemon.verdict('believing', ok=True)
     assert verdict['tls']['resumed'] is False, verdict
     after = [c for c in port.all()[before:]]
     assert after and not any(c.offers_session() for c in after), 'a session was offered'
     believing['smtp']['ca_file'] = os.path.join(host.certificates, 'foreign.pem')
-    daemon.write_settings(t.settings(host, [believing]))
+    daemon.write_settings(t.settings(host, [believing], slowly))
     daemon.reload()
     daemon.verdict('believing', cause='cert_untrusted')
     assert not port.all()[-1].offers_session()
+    del believing['smtp']['ca_file'], believing['smtp']['cert_sha256']  # as in the beginning
+    daemon.write_settings(t.settings(host, [believing], slowly))
+    daemon.reload()
+    assert daemon.verdict('believing', ok=True)['tls']['resumed'] is False
 
 
 @test('H1-33: a reset or an alert whenever a ticket is offered: tried once without, nothing told')
