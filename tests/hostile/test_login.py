@@ -170,7 +170,7 @@ def h2_41_most(t):
 def h2_42(t):
     host = t.host('ann')
     liars = {
-        'other': lambda first, ours: b'r=x' + first[3:],
+        'other': lambda first, ours: b'r=' + (b'y' if first[2:3] == b'x' else b'x') + first[3:],
         'ours': lambda first, ours: b'r=' + ours + first[first.index(b',s='):],
         'comma': lambda first, ours: first.replace(b',s=', b',y,s='),
         'no-salt': lambda first, ours: first[:first.index(b',s=')] + b',s=,i=4096',
