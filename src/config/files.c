@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "config/load.h"
 #include "config/numbers.h"
+#include "config/syntax.h"
 
 #define MAIN_FILE SYSCONFDIR "/mboxwatch/mboxwatch.conf"
 #define CONF_DIR SYSCONFDIR "/mboxwatch/conf.d"
@@ -149,10 +150,11 @@ static void
 put_quote(struct buf *out, struct bytes line, bool is_shown)
 {
 	bool is_string = false, had_string = false;
+	size_t from = out->len;
 
 	line = bytes_trim(bytes_first(
 		line, line.len > 0 && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len));
-	for (size_t i = 0, step; i < line.len && out->len < QUOTE_MOST; i += step) {
+	for (size_t i = 0, step; i < line.len && out->len - from < QUOTE_MOST; i += step) {
 		struct bytes rest = bytes_from(line, i);
 		size_t word = is_string ? 0 : word_len(rest),
 		       equals = equals_len(bytes_from(rest, word));
@@ -160,7 +162,7 @@ put_quote(struct buf *out, struct bytes line, bool is_shown)
 		step = word > 0 ? word : 1;
 		if (word > 0 && equals > 0) {
 			step += equals;
-			buf_put_string(out, is_shown || out->len == 0 ? "" : " ");
+			buf_put_string(out, is_shown || out->len == from ? "" : " ");
 			is_shown = is_open_name(bytes_first(rest, word));
 			had_string = false;
 			buf_put(out, bytes_first(rest, step));
@@ -282,25 +284,53 @@ note_bad_value(struct reading *reading, struct bytes name)
 	snprintf(values[source->bad_count++].name, sizeof(values->name), "%.*s", BYTES_ARG(name));
 }
 
+/* "what is wrong; what would be right: the line" */
 static void
-tell_comma(struct reading *reading, int line, const char *what)
+put_words(struct buf *out, struct bytes text, int line, const char *what)
 {
-	struct bytes before, text = line_of(reading->text, line, &before);
-	struct buf quote = { 0 };
+	struct bytes before, quoted = line_of(text, line, &before);
+	size_t end;
 
-	if (!reading->source->comma_file) {
-		reading->source->comma_file = reading->file;
-		reading->source->comma_line = line;
-	}
-	put_quote(&quote, text, is_shown_after(before));
-	buf_put(&quote, BYTES_NONE);
-	if (buf_err(&quote) != ERR_OK)
-		reading->load->is_out_of_memory = true;
+	buf_put_format(out, "%s: ", what);
+	end = out->len;
+	put_quote(out, quoted, is_shown_after(before));
+	if (out->len == end && end > 0)
+		buf_cut(out, end - 2); /* nothing of it may be shown */
+}
+
+static void
+tell_line(struct load *load, struct bytes text, int line, struct place place, const char *what)
+{
+	struct buf words = { 0 };
+
+	put_words(&words, text, line, what);
+	if (buf_err(&words) != ERR_OK)
+		load->is_out_of_memory = true;
 	else
-		complaint_note(reading->load->complaints, false,
-			(struct place){ reading->file->path, line }, NULL, "%s: %s", what,
-			quote.at);
-	buf_done(&quote);
+		complaint_note(load->complaints, false, place, NULL, "%s", words.at);
+	buf_done(&words);
+}
+
+static void
+note_comma(struct reading *reading, int line)
+{
+	if (reading->source->comma_file)
+		return;
+	reading->source->comma_file = reading->file;
+	reading->source->comma_line = line;
+}
+
+static void
+note_open(struct reading *reading, int line, const char *what)
+{
+	struct buf words = { 0 };
+
+	put_words(&words, reading->text, line, what);
+	reading->source->open_file = reading->file;
+	reading->source->open_line = line;
+	snprintf(reading->source->open_words, sizeof(reading->source->open_words), "%s",
+		words.at ? words.at : what);
+	buf_done(&words);
 }
 
 static void
@@ -310,13 +340,15 @@ on_scan_fault(void *owner, int line, enum scan_fault fault, struct bytes name, c
 
 	switch (fault) {
 	case SCAN_COMMA:
-		tell_comma(reading, line, what);
+	case SCAN_STRING:
+		if (fault == SCAN_COMMA)
+			note_comma(reading, line);
+		reading->is_broken |= fault == SCAN_STRING;
+		tell_line(reading->load, reading->text, line,
+			(struct place){ reading->file->path, line }, what);
 		return;
 	case SCAN_OPEN:
-		reading->source->open_file = reading->file;
-		reading->source->open_line = line;
-		snprintf(reading->source->open_words, sizeof(reading->source->open_words), "%s",
-			what);
+		note_open(reading, line, what);
 		return;
 	case SCAN_VALUE:
 		note_bad_value(reading, name);
@@ -493,6 +525,23 @@ read_into(struct load *load, struct source *source, const char *path, const stru
 
 /* ---- telling where a text cannot be parsed */
 
+/* Lines of the whole text are those of its files here. */
+static void
+tell_explained(struct load *load, struct source *source, const struct syntax_fault *fault)
+{
+	struct place place;
+	char words[sizeof(fault->words) + 32];
+	int line;
+
+	place.file = source_place(source, fault->line, &place.line)->path;
+	(void)source_place(source, fault->open_line, &line);
+	if (fault->open_line > 0 && fault->open_line != fault->line)
+		snprintf(words, sizeof(words), "%s (opened in line %d)", fault->words, line);
+	else
+		snprintf(words, sizeof(words), "%s", fault->words);
+	tell_line(load, buf_bytes(&source->text), fault->line, place, words);
+}
+
 static void
 tell_syntax(struct load *load, struct source *source)
 {
@@ -501,6 +550,8 @@ tell_syntax(struct load *load, struct source *source)
 	struct bytes before, line = line_of(buf_bytes(&source->text), line_number, &before);
 	struct place place = { file->path, file_line };
 	const char *why = config_error_text(&source->config);
+	bool is_double = why && strstr(why, "duplicate");
+	struct syntax_fault fault;
 	struct buf quote = { 0 };
 
 	if (source->comma_file == file && file_line >= source->comma_line)
@@ -510,11 +561,16 @@ tell_syntax(struct load *load, struct source *source)
 		complaint_note(load->complaints, false, place, NULL, "%s", source->open_words);
 		return;
 	}
+	if (!is_double && syntax_explain(buf_bytes(&source->text), &fault) &&
+		fault.line <= line_number) {
+		tell_explained(load, source, &fault);
+		return;
+	}
 	put_quote(&quote, line, is_shown_after(before));
 	buf_put(&quote, BYTES_NONE);
 	if (buf_err(&quote) != ERR_OK)
 		load->is_out_of_memory = true;
-	else if (why && strstr(why, "duplicate"))
+	else if (is_double)
 		complaint_note(load->complaints, false, place, NULL,
 			"a name twice in one group: %s; leave one out", quote.at);
 	else if (quote.len == 0)

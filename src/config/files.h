@@ -54,7 +54,7 @@ struct source {
 	int comma_line;
 	const struct source_file *open_file; /* a bracket that is never closed; NULL: none */
 	int open_line;
-	char open_words[64];
+	char open_words[200];
 };
 
 struct source_file *source_place(const struct source *source, int line, int *file_line);

@@ -22,6 +22,7 @@ struct scanner {
 	unsigned members[SCAN_MOST_DEPTH + 1];
 	int opened[SCAN_MOST_DEPTH + 1]; /* lines */
 	char brackets[SCAN_MOST_DEPTH + 1];
+	int long_string_line; /* the first string that goes over its line's end; 0: none */
 	bool is_after_comma;
 	int comma_line;
 	bool is_ended;
@@ -103,6 +104,8 @@ skip_string(struct scanner *s)
 
 		if (byte == '"') {
 			s->at++;
+			if (s->line > began && s->long_string_line == 0)
+				s->long_string_line = began;
 			return;
 		}
 		if (byte == '\\' && s->at + 1 < s->text.len) {
@@ -127,7 +130,10 @@ skip_string(struct scanner *s)
 		step(s);
 	}
 	if (!s->is_ended)
-		tell(s, began, SCAN_BROKEN, "the string that begins here has no end; end it by \"");
+		/* Hardly any string has several lines: there a quote is missing, and from there on
+		 * inside and outside are exchanged. */
+		tell(s, s->long_string_line > 0 ? s->long_string_line : began, SCAN_STRING,
+			"the string that begins here has no end; end it by \"");
 	s->is_ended = true;
 }
 

@@ -14,8 +14,9 @@
 #define SCAN_MOST_MEMBERS 1000 /* libconfig searches names one by one: 20,000 took 7.6 s */
 
 enum scan_fault {
-	SCAN_VALUE, /* what libconfig reads of this setting is not what stands there */
-	SCAN_COMMA, /* libconfig will stop here, if not before */
+	SCAN_VALUE,  /* what libconfig reads of this setting is not what stands there */
+	SCAN_COMMA,  /* libconfig will stop here, if not before */
+	SCAN_STRING, /* without an end: the text must not be parsed */
 	SCAN_OPEN, /* a bracket without an end: why libconfig will stop at the end, if not before */
 	SCAN_BROKEN, /* the text must not be parsed */
 };

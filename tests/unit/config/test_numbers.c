@@ -9,7 +9,7 @@
 static void
 on_fault(void *owner, int line, enum scan_fault fault, struct bytes name, const char *what)
 {
-	static const char *const words[] = { "value", "comma", "open", "broken" };
+	static const char *const words[] = { "value", "comma", "string", "open", "broken" };
 
 	buf_put_format(owner, "%d %s %.*s: ", line, words[fault], BYTES_ARG(name));
 	buf_put_string(owner, what);
@@ -152,7 +152,7 @@ test_numbers_what_has_no_end_is_told_where_it_begins(void **state)
 	} rows[] = {
 		{ .name = "a string",
 			"a = 1;\nb = \"x;\nc = 2;\n",
-			"2 broken b: the string that begins here has no end; end it by \"\n" },
+			"2 string b: the string that begins here has no end; end it by \"\n" },
 		{ .name = "a comment",
 			"a = 1;\n/* x\nc = 2;\n",
 			"2 broken a: a comment that begins here has no end; end it by */\n" },

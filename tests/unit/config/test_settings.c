@@ -594,39 +594,95 @@ test_settings_texts_that_cannot_be_parsed(void **state)
 {
 	static const struct told_row rows[] = {
 		{ "a duration without quotes", "defaults = {\n  interval = 5m;\n};",
-			"main.conf:2: cannot be read here: interval = 5m;; write NAME = VALUE; "
-			"with words and durations in "
-			"quotes\n" },
+			"main.conf:2: a word without quotes that is not true or false; write "
+			"interval = \"…\": interval = 5m;\n" },
 		{ "a comma too many", "mailboxes = (\n  { name = \"a\"; },\n);",
 			"main.conf:2: a comma too many before \")\"; take it away: { name = \"a\"; "
 			"},\n" },
 		{ "a syntax error before the comma",
 			"daemon = { threads 2; };\nmailboxes = (\n  { name = \"a\"; },\n);",
-			"main.conf:1: cannot be read here: daemon = { threads 2; };; write NAME = "
-			"VALUE; with words and "
-			"durations in quotes\n"
+			"main.conf:1: a word with no \"=\" behind it; write NAME = VALUE, a value "
+			"of "
+			"several words in one pair of quotes: daemon = { threads 2; };\n"
 			"main.conf:3: a comma too many before \")\"; take it away: { name = \"a\"; "
 			"},\n" },
 		{ "a secret is not shown", "mailboxes = ({ name = \"a\";\n  password = geheim; });",
-			"main.conf:2: cannot be read here: password = ***; write NAME = VALUE; "
-			"with words and durations in "
-			"quotes\n" },
+			"main.conf:2: a word without quotes that is not true or false; write "
+			"password = \"…\": password = ***\n" },
 		{ "nor a mistyped one", "x = { name = \"a\"; pasword = \"geheim\" geheim2; };",
-			"main.conf:1: cannot be read here: x = *** name = \"a\"; pasword = ***; "
-			"};; write NAME = VALUE; with words and "
-			"durations in quotes\n" },
+			"main.conf:1: a word with no \"=\" behind it; write NAME = VALUE, a value "
+			"of "
+			"several words in one pair of quotes: x = *** name = \"a\"; pasword = ***; "
+			"};\n" },
 		{ "nor one on a line of its own", "x = { password =\n  geheim; };",
-			"main.conf:2: cannot be read here (syntax error); look for a bracket, "
-			"quote or \"=\" that is missing "
-			"above\n" },
+			"main.conf:2: a word without quotes that is not true or false; write "
+			"password = \"…\"\n" },
 		{ "a bracket without an end", "daemon = {\n  threads = 1;\nlimits = {\n};\n",
-			"main.conf:1: \"{\" is opened here and never closed; close it\n" },
+			"main.conf:1: \"{\" is opened here and never closed; close it: daemon = "
+			"{\n" },
 		{ "a bracket too many", "daemon = {\n  threads = 1; }; };\n",
-			"main.conf:2: cannot be read here: threads = 1; }; };; write NAME = VALUE; "
-			"with words and durations in "
-			"quotes\n" },
+			"main.conf:2: \"}\" closes nothing; take it away: threads = 1; }; };\n" },
+		{ "another bracket", "mailboxes = (\n  { name = \"a\";\n  );\n};\n",
+			"main.conf:3: \")\" where a \"{\" is still open; close that by \"}\" "
+			"(opened "
+			"in line 2): );\n" },
+		{ "a list without an end", "limits = { refused_logins = [\"2/1h\"; };",
+			"main.conf:1: \";\" where a \"[\" is still open; close that by \"]\": "
+			"limits "
+			"= { refused_logins = [\"2/1h\"; };\n" },
 		{ "a string without an end", "daemon = {\n  helo_name = \"a.b;\n};\n",
-			"main.conf:2: the string that begins here has no end; end it by \"\n" },
+			"main.conf:2: the string that begins here has no end; end it by \": "
+			"helo_name = \"a.b;\n" },
+		{ "a string without an end, others behind it",
+			"daemon = {\n  helo_name = \"a.b;\n  log_level = \"info\";\n};\n",
+			"main.conf:2: the string that begins here has no end; end it by \": "
+			"helo_name = \"a.b;\n" },
+		{ "two of them", "daemon = {\n  helo_name = \"a.b;\n  log_level = \"info;\n};\n",
+			"main.conf:2: the string that begins here goes over its line's end; end it "
+			"by \": helo_name = \"a.b;\n" },
+		{ "two signs for one", "daemon = { threads := 2; };",
+			"main.conf:1: \"=\" or \":\" twice; one of them is enough: daemon = { "
+			"threads "
+			":= 2; };\n" },
+		{ "a colon behind a value", "daemon = { threads = 2: 3; };",
+			"main.conf:1: a value without a name; put all of it into one pair of "
+			"quotes: daemon = { threads = 2: 3; };\n" },
+		{ "JSON", "{ \"daemon\": { \"threads\": 2 } }",
+			"main.conf:1: a value without a name; write NAME = VALUE: { \"daemon\": { "
+			"\"threads\": 2 } }\n" },
+		{ "names as in JSON", "daemon: {\n \"threads\": 2 }",
+			"main.conf:2: a name in quotes; write NAME = VALUE, without quotes around "
+			"the name: \"threads\": 2 }\n" },
+		{ "no value", "daemon = { threads = ; };",
+			"main.conf:1: threads has no value; write threads = VALUE: daemon = { "
+			"threads = ; };\n" },
+		{ "other quotes", "daemon = { helo_name = 'a.b'; };",
+			"main.conf:1: quotes of another kind; write \"…\": daemon = { helo_name = "
+			"'a.b'; };\n" },
+		{ "no comma in a list", "mailboxes = ({ name = \"a\"; }\n { name = \"b\"; });",
+			"main.conf:2: no comma between two members; write one: { name = \"b\"; "
+			"});\n" },
+		{ "a setting in a list", "mailboxes = ( name = \"a\" );",
+			"main.conf:1: a setting between \"(\" and \")\"; put { } around it: "
+			"mailboxes "
+			"= ( name = \"a\" );\n" },
+	};
+
+	check_rows(rows, COUNT_OF(rows));
+}
+
+/* Where libconfig needs none, a semicolon may be missing, and a string may go on. */
+static void
+test_settings_texts_that_libconfig_takes(void **state)
+{
+	static const struct told_row rows[] = {
+		{ "no semicolons",
+			"daemon = { threads = 2\n log_level = \"debug\" }\nlimits = { "
+			"in_flight = 7 }",
+			"" },
+		{ "commas instead", "daemon = { threads = 2, log_level = \"debug\", },", "" },
+		{ "colons", "daemon : { threads : 2; };", "" },
+		{ "a string in two pieces", "daemon = { log_level = \"de\" \"bug\"; };", "" },
 	};
 
 	check_rows(rows, COUNT_OF(rows));
@@ -1110,6 +1166,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_settings_wrapped_numbers_are_told_once),
 	cmocka_unit_test(test_settings_bytes_of_secrets_and_texts),
 	cmocka_unit_test(test_settings_texts_that_cannot_be_parsed),
+	cmocka_unit_test(test_settings_texts_that_libconfig_takes),
 	cmocka_unit_test(test_settings_drop_ins_are_joined),
 	cmocka_unit_test(test_settings_files_must_be_regular),
 	cmocka_unit_test(test_settings_includes),
