@@ -41,6 +41,7 @@ PYTHON_TESTS = \
 	tests/hostile/test_dialogue.py \
 	tests/hostile/test_login.py \
 	tests/hostile/test_settings.py \
+	tests/hostile/test_sinks.py \
 	tests/hostile/test_socket.py \
 	tests/hostile/test_state.py \
 	tests/hostile/test_tls.py \

@@ -345,9 +345,18 @@ def _():
     check(not [e for e in own if e['MESSAGE'].startswith('msg=')], 'an alert is told twice')
 
 
-@test('no limit on the rate of lines')
+@test('H8-03: 20,000 events as fast as they come: all are in the journal, no limit on their rate')
 def _():
     equal(of_unit('LogRateLimitIntervalUSec'), '0', 'LogRateLimitIntervalUSec')
+    connection = Connection('d', timeout=30)
+    told = set()
+    for _ in range(20000):
+        connection.request('POST', '/v1/test-alert', b'{}')
+        told.add(json.loads(connection.getresponse().read())['id'])
+    connection.close()
+    equal(len(told), 20000, 'events of different ids')
+    wait_for(lambda: told <= {entry['MBOXWATCH_EVENT_ID'] for entry in journal(
+        'MESSAGE_ID=' + message_ids()['test'])}, 60, 'all of them in the journal')
 
 
 # --- who may do what --------------------------------------------------------------------------
