@@ -125,6 +125,10 @@ session_begin(struct session *session, const struct sample *sample)
 			     : sample->stage == STAGE_GREETING ? SECURITY_NONE
 							       : SECURITY_TLS;
 	endpoint->insecure_auth = endpoint->security == SECURITY_NONE;
+	if (sample->stage == STAGE_MAIL || sample->stage == STAGE_RCPT) {
+		endpoint->mail_from = strdup("ann@example.com");
+		endpoint->rcpt_to = strdup("bob@example.net");
+	}
 	settings.endpoint = endpoint;
 	if (secret_new(bytes_of(words), &session->secret) != ERR_OK ||
 		dialogue_new(&settings, &session->dialogue) != ERR_OK)
@@ -177,6 +181,9 @@ go_on(struct session *session, enum side side)
 			return true;
 		}
 		break;
+	case STAGE_MAIL:
+		say(session, BYTES("250 2.1.0 ok\r\n"));
+		return true;
 	default:
 		break;
 	}
