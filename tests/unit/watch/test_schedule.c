@@ -226,12 +226,36 @@ test_a_budget_that_changes_keeps_its_last_logins(void **state)
 	budget_done(&budget);
 }
 
+/* H10-10 */
+static void
+test_fewer_at_a_time_where_this_machine_has_no_room(void **state)
+{
+	struct watch watch = { .limits.in_flight = 100, .ceiling = 100, .in_flight = 40 };
+	struct verdict lacks = { .cause = CAUSE_LOCAL_LIMIT }, ok = { .is_ok = true };
+
+	schedule_ceiling(&watch, &ok);
+	assert_int_equal(watch.ceiling, 100);
+	schedule_ceiling(&watch, &lacks);
+	assert_int_equal(watch.ceiling, 31);
+	lacks.is_void = true;
+	schedule_ceiling(&watch, &lacks);
+	assert_int_equal(watch.ceiling, 31);
+	for (int i = 0; i < 80; i++)
+		schedule_ceiling(&watch, &ok);
+	assert_int_equal(watch.ceiling, 100);
+	watch.in_flight = 0;
+	lacks.is_void = false;
+	schedule_ceiling(&watch, &lacks);
+	assert_int_equal(watch.ceiling, 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_intervals_stretch_evenly),
 	cmocka_unit_test(test_a_phase_is_the_same_after_a_restart),
 	cmocka_unit_test(test_phases_are_even),
 	cmocka_unit_test(test_no_60_s_hold_more_than_the_budget),
 	cmocka_unit_test(test_a_restart_does_not_begin_a_new_minute),
+	cmocka_unit_test(test_fewer_at_a_time_where_this_machine_has_no_room),
 	cmocka_unit_test(test_a_budget_that_changes_keeps_its_last_logins),
 };
 
