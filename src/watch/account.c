@@ -35,14 +35,31 @@ account_get_hex(struct watch *watch, const char *hex)
 	return account;
 }
 
+static void
+put_hex(struct bytes key, char hex[ACCOUNT_KEY_LEN + 1])
+{
+	snprintf(hex, ACCOUNT_KEY_LEN + 1, "%016llx%016llx", (unsigned long long)hash_bytes(key, 1),
+		(unsigned long long)hash_bytes(key, 2));
+}
+
 struct account *
 account_get(struct watch *watch, struct bytes key)
 {
 	char hex[ACCOUNT_KEY_LEN + 1];
 
-	snprintf(hex, sizeof(hex), "%016llx%016llx", (unsigned long long)hash_bytes(key, 1),
-		(unsigned long long)hash_bytes(key, 2));
+	put_hex(key, hex);
 	return account_get_hex(watch, hex);
+}
+
+struct account *
+account_find(const struct watch *watch, struct bytes key)
+{
+	char hex[ACCOUNT_KEY_LEN + 1];
+	struct account *account;
+
+	put_hex(key, hex);
+	HASH_FIND_STR(watch->accounts, hex, account);
+	return account;
 }
 
 void
@@ -54,6 +71,14 @@ account_free(struct watch *watch, struct account *account)
 	if (account->brake.is_open)
 		watch->brakes_open--;
 	free(account);
+}
+
+void
+account_drop(struct watch *watch, struct account *account)
+{
+	if (!account->endpoints && !account->logins && account->probes == 0 &&
+		account->tried_count == 0 && !account->has_row && !account->brake.is_open)
+		account_free(watch, account);
 }
 
 void

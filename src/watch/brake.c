@@ -92,7 +92,8 @@ decide(const struct watch *watch, const struct account *account, const struct pr
 	struct flying flying = count_flying(account, probe->fingerprint);
 	unsigned room = account_room_of_caps(watch, account);
 
-	if (room == 0)
+	if (room == 0 ||
+		(probe->is_guest && guest_is_held(watch, account, probe->side, probe->fingerprint)))
 		return DECISION_HOLD;
 	if (flying.all >= room || (flying.has_booked && !is_proven(account, probe)))
 		return DECISION_WAIT;
@@ -199,7 +200,7 @@ account_login(struct watch *watch, struct probe *probe)
 	}
 	if (decision == DECISION_HOLD) {
 		login_remove(account, probe);
-		if (!account->brake.is_told)
+		if (!account->brake.is_told && !probe->is_guest)
 			hold(watch, account, probe);
 		answer(watch, probe, false);
 		return;
@@ -249,10 +250,12 @@ login_accepted(struct watch *watch, struct account *account, const struct probe 
 	bool was_refused = last->result == RESULT_REFUSED;
 	enum side other = 1 - probe->side;
 
-	*last = (struct last_login){ probe->fingerprint, RESULT_ACCEPTED, true };
 	if (tried)
 		tried->results[probe->side] = RESULT_ACCEPTED;
 	account_forget_supposed(account);
+	if (probe->is_guest)
+		return;
+	*last = (struct last_login){ probe->fingerprint, RESULT_ACCEPTED, true };
 	if (!account->brake.is_open) {
 		/* nothing is held */
 	} else if (account->last[other].result != RESULT_REFUSED ||
@@ -276,6 +279,18 @@ login_accepted(struct watch *watch, struct account *account, const struct probe 
 	}
 }
 
+/* Is it the secret that a watched side was refused with? */
+static bool
+is_of_watched(const struct account *account, const struct probe *probe)
+{
+	const struct watched *endpoint = account->endpoints;
+
+	while (endpoint && !(endpoint->has_refusal &&
+				   fingerprint_equal(endpoint->refused, probe->fingerprint)))
+		endpoint = endpoint->account_next;
+	return endpoint != NULL;
+}
+
 /* True: it opened the brake. */
 static bool
 login_refused(struct watch *watch, struct account *account, const struct probe *probe,
@@ -284,14 +299,17 @@ login_refused(struct watch *watch, struct account *account, const struct probe *
 	struct brake *brake = &account->brake;
 	struct tried *tried = tried_add(account, probe->fingerprint);
 
-	account->last[probe->side] =
-		(struct last_login){ probe->fingerprint, RESULT_REFUSED, false };
+	if (!probe->is_guest)
+		account->last[probe->side] =
+			(struct last_login){ probe->fingerprint, RESULT_REFUSED, false };
 	if (!tried)
 		return false;
 	tried->results[probe->side] = RESULT_REFUSED;
 	tried->has_cause = true;
 	tried->cause = verdict->cause;
 	tried_refused(tried, watch->held, false);
+	if (probe->is_guest && (brake->is_open || !is_of_watched(account, probe)))
+		return false; /* it counts; whoever watches this account has another secret */
 	if (brake->is_open) {
 		brake->has_cause = true;
 		brake->cause = verdict->cause;

@@ -136,6 +136,18 @@ plan_mailbox(struct watch *watch, const struct watch_mailbox *wanted, struct pla
 	return ERR_OK;
 }
 
+enum err
+configure_room_for_servers(struct watch *watch)
+{
+	size_t count = HASH_COUNT(watch->servers);
+
+	if (heap_make_room(&watch->slowed, count) != ERR_OK ||
+		heap_make_room(&watch->turns[TURN_WELL], count) != ERR_OK ||
+		heap_make_room(&watch->turns[TURN_HUNG], count) != ERR_OK)
+		return ERR_MEMORY;
+	return ERR_OK;
+}
+
 static enum err
 make_room(struct watch *watch, size_t mailboxes)
 {
@@ -154,9 +166,7 @@ make_room(struct watch *watch, size_t mailboxes)
 		heap_make_room(&watch->judges, endpoints) != ERR_OK ||
 		heap_make_room(&watch->pauses, watch->used + mailboxes) != ERR_OK ||
 		heap_make_room(&watch->pause_caps, watch->used + mailboxes) != ERR_OK ||
-		heap_make_room(&watch->slowed, HASH_COUNT(watch->servers)) != ERR_OK ||
-		heap_make_room(&watch->turns[TURN_WELL], HASH_COUNT(watch->servers)) != ERR_OK ||
-		heap_make_room(&watch->turns[TURN_HUNG], HASH_COUNT(watch->servers)) != ERR_OK)
+		configure_room_for_servers(watch) != ERR_OK)
 		return ERR_MEMORY;
 	return ERR_OK;
 }

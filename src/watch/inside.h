@@ -155,6 +155,7 @@ struct server {
 	struct peer *peer;
 	struct peer alone; /* where it stands while its address is not known */
 	struct heap ready;
+	struct probe *guests;  /* that wait for their turn, in order; before all of ready */
 	struct heap_node turn; /* in peer->servers */
 	struct slowed slowed;
 	bool has_hung;	 /* its last probe ended by a timeout */
@@ -182,6 +183,9 @@ struct probe {
 	UT_hash_handle hh;
 	uint64_t token;
 	struct watched *endpoint; /* NULL: removed meanwhile */
+	bool is_guest;
+	bool is_queued;		  /* a guest that has not begun */
+	struct probe *next_guest; /* of its server */
 	bool is_stale; /* paused, changed or removed meanwhile: its verdict moves no state */
 	enum side side;
 	struct server *server;
@@ -508,9 +512,21 @@ void slow_clamp(struct watch *watch);
 /* What the store had of it, once the settings name the server. */
 void slow_claim(struct watch *watch, struct server *server);
 
+/* ---- guest.c */
+
+/* Begins the first one that waits at this server. */
+void guest_start(struct watch *watch, struct server *server);
+/* Are its account's logins held for guests with this secret? */
+bool guest_is_held(const struct watch *watch, const struct account *account, enum side side,
+	struct fingerprint fingerprint);
+
 /* ---- account.c */
 
 struct account *account_get(struct watch *watch, struct bytes key);
+/* NULL: there is none. */
+struct account *account_find(const struct watch *watch, struct bytes key);
+/* Frees one that holds nothing and that nobody needs. */
+void account_drop(struct watch *watch, struct account *account);
 struct account *account_get_hex(struct watch *watch, const char *hex);
 void account_free(struct watch *watch, struct account *account);
 void account_join(struct account *account, struct watched *endpoint);
@@ -656,6 +672,8 @@ void pause_over(struct watch *watch, struct mailbox *mailbox);
 
 /* ---- configure.c */
 
+/* Room for each server in watch.turns and watch.slowed. ERR_MEMORY */
+CHECKED enum err configure_room_for_servers(struct watch *watch);
 void watched_free(struct watched *endpoint);
 void mailbox_free(struct mailbox *mailbox);
 

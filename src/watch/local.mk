@@ -8,4 +8,7 @@ src_watch_libwatch_a_SOURCES = \
 	src/watch/state.c src/watch/tell.c src/watch/certificates.c src/watch/lacks.c \
 	src/watch/rows.c src/watch/rows_read.c src/watch/rows_account.c \
 	src/watch/rows_certificates.c src/watch/reading.h \
+	src/watch/guest.c \
+	src/watch/state.c src/watch/tell.c \
+	src/watch/rows.c src/watch/rows_read.c src/watch/rows_account.c src/watch/reading.h \
 	src/watch/ask.c src/watch/view.c

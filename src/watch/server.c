@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define GUESTS_KEY (-INT64_MAX / 2) /* before all that are watched: somebody waits */
+
 void
 server_free(struct server *server)
 {
@@ -143,6 +145,8 @@ server_first_logs_in(const struct server *server)
 {
 	const struct watched *first = first_ready(server);
 
+	if (server->guests)
+		return server->guests->account != NULL;
 	return first && first->account;
 }
 
@@ -153,11 +157,11 @@ server_turn(struct watch *watch, struct server *server)
 	unsigned connections = server->is_waiting ? 1 : server->budget.connections;
 	struct peer *peer = server->peer;
 
-	if (first && server->budget.in_flight < connections) {
+	if ((first || server->guests) && server->budget.in_flight < connections) {
 		/* Among those whose time has come: who would be first in one queue. */
-		int64_t at = queue_key(first);
+		int64_t at = server->guests ? GUESTS_KEY : queue_key(first);
 
-		if (first->account && budget_start_from(&server->budget).us > at)
+		if (server_first_logs_in(server) && budget_start_from(&server->budget).us > at)
 			at = budget_start_from(&server->budget).us;
 		if (server->is_waiting && server->wait_until.us > at)
 			at = server->wait_until.us;
@@ -174,12 +178,16 @@ server_start(struct watch *watch, struct server *server)
 {
 	struct watched *endpoint = first_ready(server);
 
-	heap_remove(&server->ready, &endpoint->ready);
-	if (endpoint->account) {
+	if (server_first_logs_in(server)) {
 		budget_started(&server->budget, watch->now);
 		budget_started(&server->peer->budget, watch->now);
 	}
-	schedule_start(watch, endpoint);
+	if (server->guests) {
+		guest_start(watch, server);
+	} else {
+		heap_remove(&server->ready, &endpoint->ready);
+		schedule_start(watch, endpoint);
+	}
 	server_turn(watch, server);
 }
 
@@ -220,7 +228,8 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 {
 	int64_t took = mono_since(watch->now, probe->start) - verdict->waited_us, wait, most;
 
-	if (verdict->is_void)
+	/* What is tried by a check may be wrong at all ends: it tells of the server alone. */
+	if (verdict->is_void || (probe->is_guest && !holds_whole_server(verdict)))
 		return;
 	budget_took(&server->budget, took);
 	budget_took(&probe->peer->budget, took);

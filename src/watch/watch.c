@@ -394,6 +394,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 	if (probe->account) {
 		probe->account->probes--;
 		account_settle(watch, probe->account);
+		account_drop(watch, probe->account);
 	}
 	peer_turn(watch, probe->peer);
 	server_turn(watch, probe->server);

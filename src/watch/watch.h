@@ -107,6 +107,7 @@ enum watch_command_kind {
 	WATCH_TELL,    /* tell event, the executor's now (words_event, alert_render, alert_free) */
 	WATCH_KEEP,    /* write the row (kind, key, value) */
 	WATCH_FORGET,  /* delete the row (kind, key) */
+	WATCH_GUEST,   /* begin the probe that watch_guest() gave this token */
 	WATCH_ASKED_DONE, /* the probes that watch_probe_now() began for request are all judged */
 	WATCH_COMMAND_COUNT
 };
@@ -119,7 +120,7 @@ struct watch_command {
 	enum side side;
 	const char *address; /* where its connection is counted already; "" where that is not known;
 				valid until the next watch call */
-	/* PROBE, CONNECT, LEAVE */
+	/* PROBE, GUEST, CONNECT, LEAVE */
 	uint64_t token;
 	/* CONNECT, LEAVE */
 	bool is_allowed;
@@ -203,6 +204,35 @@ CHECKED enum err watch_pause(struct watch *watch, mono_t now, wall_t wall, uint3
  * ERR_TOO_OFTEN: 2 in 1 h used up (*retry_us: when again; H7-21) */
 CHECKED enum err watch_resume(struct watch *watch, mono_t now, wall_t wall, uint32_t mailbox,
 	const char *who, const char *reason, int64_t *retry_us, struct fault *why);
+
+/* ---- guests: probes of settings that are no mailbox's (a check)
+ *
+ * They keep within all limits, stand before what is watched in a server's queue, and their refused
+ * logins count; but they move no state, and lift and open no brake of others' secrets. */
+
+struct watch_guest {
+	enum side side;
+	const char *host;
+	struct bytes account; /* account_key(); empty: no login is made */
+	unsigned connections; /* of this server, where no mailbox names it */
+	unsigned logins_per_minute;
+};
+
+/* May it log in with this secret? ERR_TOO_OFTEN: held, again in *retry_us. */
+CHECKED enum err watch_guest_may(struct watch *watch, mono_t now, wall_t wall,
+	const struct watch_guest *guest, struct fingerprint fingerprint, int64_t *retry_us);
+/* Did the server ask for time? Then nothing is to be tried: until when, why, and where. */
+bool watch_guest_waits(const struct watch *watch, mono_t now, wall_t wall, const char *host,
+	wall_t *until, enum cause *cause, enum stage *stage);
+/* Waits for its turn; then comes WATCH_GUEST, and all else is as for other probes. ERR_MEMORY */
+CHECKED enum err watch_guest(struct watch *watch, mono_t now, wall_t wall,
+	const struct watch_guest *guest, uint64_t *token);
+/* One that has not begun is forgotten; one that has is left alone. True where it was forgotten. */
+bool watch_guest_cancel(struct watch *watch, mono_t now, wall_t wall, uint64_t token);
+/* For a check without a daemon, in the place of watch_configure(): the limits alone, no mailbox;
+ * what the store knows of mailboxes is neither restored nor ended. */
+void watch_guests_alone(
+	struct watch *watch, mono_t now, wall_t wall, const struct watch_limits *limits);
 
 /* ---- the daemon's own events: they get their ids here */
 
