@@ -601,7 +601,7 @@ wipe_strings(const config_setting_t *at)
 		wipe_strings(config_setting_get_elem(at, (unsigned)i));
 }
 
-static void
+void
 source_free(struct source *source)
 {
 	if (!source)
@@ -618,6 +618,32 @@ source_free(struct source *source)
 	free(source->pieces);
 	free(source->bad_values);
 	free(source);
+}
+
+struct source *
+source_new(const char *name)
+{
+	struct source *source = calloc(1, sizeof(*source));
+	struct source_file *file = calloc(1, sizeof(*file));
+
+	if (source)
+		config_init(&source->config);
+	if (!source || !file || !(file->path = strdup(name)) ||
+		!(source->files = calloc(1, sizeof(*source->files))))
+		goto no_memory;
+	source->files[source->file_count++] = file;
+	if (begin_piece(source, 0, file, 0) != ERR_OK) {
+		source_free(source);
+		return NULL;
+	}
+	source->is_parsed = true;
+	return source;
+no_memory:
+	if (file)
+		free(file->path);
+	free(file);
+	source_free(source);
+	return NULL;
 }
 
 static void

@@ -29,6 +29,7 @@ struct load {
 	struct server_scope **servers; /* sorted by host once all are read */
 	size_t server_count;
 	struct settings *settings;
+	bool is_of_object; /* settings_of_object(): no file is looked at */
 	bool is_out_of_memory;
 };
 
@@ -58,6 +59,17 @@ void load_servers_end(struct load *load);
 void load_mailboxes_end(struct load *load);
 /* plan.c: warns of servers that limits keep from being probed as often as is set. ERR_MEMORY */
 CHECKED enum err plan_review(const struct settings *settings, struct complaints *complaints);
+/* settings.c */
+void load_done(struct load *load);
+void mailbox_settings_done(struct mailbox_settings *mailbox);
+/* An object's mailbox, into settings->mailboxes; paths are "smtp.host", and it needs no name. */
+void load_mailbox_of_object(struct load *load, const config_setting_t *at);
+/* object.c: defaults and servers, kept for settings_of_object(). */
+void load_keep_scopes(struct load *load);
+void scopes_kept_free(struct scopes_kept *kept);
+/* files.c: an empty text that settings may be added to; lines are all 0. NULL: no memory */
+struct source *source_new(const char *name);
+void source_free(struct source *source);
 /* warnings.c: what is sound by itself and may be a mistake. */
 void warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path);
 

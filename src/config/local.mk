@@ -7,6 +7,8 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/load.h \
 	src/config/mailboxes.c \
 	src/config/numbers.c src/config/numbers.h src/config/syntax.c src/config/syntax.h \
+	src/config/object.c \
+	src/config/numbers.c src/config/numbers.h \
 	src/config/parse.c src/config/parse.h \
 	src/config/pin.c src/config/pin.h \
 	src/config/plan.c \

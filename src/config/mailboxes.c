@@ -549,6 +549,8 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	find_rules(entry, side, &scopes, &out->rules[side]);
 	if (endpoint->host)
 		find_account(load, endpoint, out);
+	if (load->is_of_object && prefixes_copy(&load->settings->deny, &endpoint->deny) != ERR_OK)
+		load->is_out_of_memory = true;
 }
 
 /* ---- mailboxes */
@@ -581,8 +583,8 @@ parse_sides(struct entry *entry)
 	static const enum scope_mark marks[SIDE_COUNT] = { IN_SMTP, IN_IMAP };
 
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		snprintf(entry->side_paths[side], sizeof(entry->side_paths[side]), "%s.%s",
-			entry->path, side_name((enum side)side));
+		snprintf(entry->side_paths[side], sizeof(entry->side_paths[side]), "%s%s%s",
+			entry->path, entry->path[0] ? "." : "", side_name((enum side)side));
 		entry->groups[side] = entry->mailbox.slots[groups[side]].at;
 		if (entry->groups[side])
 			parse_group(entry->load, entry->groups[side], marks[side],
@@ -624,7 +626,8 @@ on_review_item(void *owner, const struct review_item *item)
 		bytes_starts(bytes_of(item->setting), BYTES("smtp.")) ? SIDE_SMTP : SIDE_IMAP;
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s.%s", entry->path, item->setting);
+	snprintf(path, sizeof(path), "%s%s%s", entry->path, entry->path[0] ? "." : "",
+		item->setting);
 	load_warning(entry->load, item_place(entry, side, item->setting + strlen("smtp.")), path,
 		"%s: %s", path, item->message);
 }
@@ -635,19 +638,50 @@ review_entry(struct entry *entry)
 {
 	struct review_mailbox mailbox;
 
-	if (entry->load->is_out_of_memory || entry->load->complaints->faults > 0)
+	if (entry->load->is_out_of_memory || entry->load->complaints->faults > 0 ||
+		entry->load->is_of_object)
 		return;
 	settings_for_review(entry->out, &mailbox);
 	review(&mailbox, on_review_item, entry);
+}
+
+/* Its sides and all that hangs on them. */
+static void
+finish_entry(struct entry *entry)
+{
+	const struct slot *enabled = &entry->mailbox.slots[SETTING_ENABLED];
+	struct mailbox_settings *out = add_mailbox(entry->load);
+	struct place place = load_place(entry->at);
+
+	if (!out)
+		return;
+	out->name = load_copy(entry->load, entry->mailbox.slots[SETTING_NAME].text);
+	out->address = load_copy(entry->load, entry->mailbox.slots[SETTING_ADDRESS].text);
+	out->is_enabled = enabled->at ? enabled->number : true;
+	out->file = load_copy(entry->load, place.file);
+	out->line = place.line;
+	entry->out = out;
+	join_labels(entry, &out->labels);
+	make_endpoints(entry);
+	review_entry(entry);
+}
+
+static void
+parse_entry(struct entry *entry)
+{
+	parse_group(entry->load, entry->at, IN_MAILBOX, entry->path, &entry->mailbox);
+	parse_sides(entry);
+	if (!is_given(entry->at, SETTING_SMTP) && !is_given(entry->at, SETTING_IMAP))
+		load_fault(entry->load, entry->at, entry->path[0] ? entry->path : "imap",
+			"%s: neither smtp nor imap; write at least one, as imap = { host = "
+			"\"imap.example.com\"; };",
+			entry->path[0] ? entry->path : "imap");
 }
 
 static void
 load_mailbox(struct load *load, const config_setting_t *at, int index)
 {
 	struct entry entry = { .load = load, .at = at };
-	const struct slot *enabled = &entry.mailbox.slots[SETTING_ENABLED];
-	struct mailbox_settings *out;
-	struct place place = load_place(at);
 
 	name_entry(at, "mailboxes", SETTING_NAME, index, entry.path, sizeof(entry.path));
 	if (!config_setting_is_group(at)) {
@@ -656,27 +690,19 @@ load_mailbox(struct load *load, const config_setting_t *at, int index)
 			entry.path);
 		return;
 	}
-	parse_group(load, at, IN_MAILBOX, entry.path, &entry.mailbox);
-	parse_sides(&entry);
+	parse_entry(&entry);
 	if (!is_given(at, SETTING_NAME))
 		load_fault(load, at, entry.path, "%s: no name; write name = \"…\"", entry.path);
-	if (!is_given(at, SETTING_SMTP) && !is_given(at, SETTING_IMAP))
-		load_fault(load, at, entry.path,
-			"%s: neither smtp nor imap; write at least one, as imap = { host = "
-			"\"imap.example.com\"; };",
-			entry.path);
-	out = add_mailbox(load);
-	if (!out)
-		return;
-	out->name = load_copy(load, entry.mailbox.slots[SETTING_NAME].text);
-	out->address = load_copy(load, entry.mailbox.slots[SETTING_ADDRESS].text);
-	out->is_enabled = enabled->at ? enabled->number : true;
-	out->file = load_copy(load, place.file);
-	out->line = place.line;
-	entry.out = out;
-	join_labels(&entry, &out->labels);
-	make_endpoints(&entry);
-	review_entry(&entry);
+	finish_entry(&entry);
+}
+
+void
+load_mailbox_of_object(struct load *load, const config_setting_t *at)
+{
+	struct entry entry = { .load = load, .at = at };
+
+	parse_entry(&entry);
+	finish_entry(&entry);
 }
 
 void

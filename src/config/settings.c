@@ -252,7 +252,7 @@ take_servers(struct load *load, struct settings *settings)
 	}
 }
 
-static void
+void
 load_done(struct load *load)
 {
 	for (size_t i = 0; i < load->server_count; i++) {
@@ -288,6 +288,7 @@ settings_load(
 	if (complaints->faults == 0 && !load->is_out_of_memory &&
 		plan_review(settings, complaints) != ERR_OK)
 		load->is_out_of_memory = true;
+	load_keep_scopes(load);
 	settings->loaded = wall_now();
 	complaints_sort(complaints, load_main_file(load));
 	if (load->is_out_of_memory || complaints->is_incomplete)
@@ -305,8 +306,8 @@ out:
 	return err;
 }
 
-static void
-mailbox_done(struct mailbox_settings *mailbox)
+void
+mailbox_settings_done(struct mailbox_settings *mailbox)
 {
 	free(mailbox->name);
 	free(mailbox->address);
@@ -332,12 +333,13 @@ settings_free(struct settings *settings)
 	free(settings->resolvers);
 	prefixes_done(&settings->deny);
 	for (size_t i = 0; i < settings->mailbox_count; i++)
-		mailbox_done(&settings->mailboxes[i]);
+		mailbox_settings_done(&settings->mailboxes[i]);
 	free(settings->mailboxes);
 	for (size_t i = 0; i < settings->server_count; i++)
 		free((char *)settings->servers[i].host);
 	free(settings->servers);
 	reply_rules_free(settings->rules);
+	scopes_kept_free(settings->kept);
 	free(settings);
 }
 

@@ -9,6 +9,8 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+#include <jansson.h>
+
 #include "base/log.h"
 #include "diagnose/review.h"
 #include "facts/endpoint.h"
@@ -42,7 +44,7 @@ void complaints_done(struct complaints *complaints);
 void complaint_put(struct buf *out, const struct complaint *complaint);
 
 struct mailbox_settings {
-	char *name;
+	char *name;    /* NULL: of no file */
 	char *address; /* may be NULL */
 	bool is_enabled;
 	struct labels labels;
@@ -85,6 +87,7 @@ struct settings {
 	struct watch_server *servers; /* hosts owned */
 	size_t server_count;
 	struct reply_rules *rules; /* of rules.d; NULL: none */
+	struct scopes_kept *kept;  /* what settings of elsewhere still need of the files */
 	wall_t loaded;
 };
 
@@ -95,6 +98,17 @@ struct settings {
 CHECKED enum err settings_load(
 	const struct settings_paths *paths, struct settings **out, struct complaints *complaints);
 void settings_free(struct settings *settings);
+/*
+ * The settings of one mailbox that come from elsewhere than a file: a JSON object {address, smtp:
+ * {…}, imap: {…}}, judged as a file's are, `defaults` and `servers` of settings as their outer
+ * scopes and bound by daemon.deny_addresses. Literal secrets alone: nothing that reads a file, runs
+ * a program or chooses the way (H5-16).
+ *   complaints  each with its setting as the object has it ("smtp.host"), without file
+ * ERR_OK: *out is the caller's (mailbox_settings_free()). ERR_INVALID: faults. ERR_MEMORY
+ */
+CHECKED enum err settings_of_object(const struct settings *settings, const json_t *object,
+	struct mailbox_settings **out, struct complaints *complaints);
+void mailbox_settings_free(struct mailbox_settings *mailbox);
 /* NULL where there is none. */
 const struct mailbox_settings *settings_find(const struct settings *settings, struct bytes name);
 

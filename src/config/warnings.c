@@ -143,6 +143,8 @@ warn_of_ca_file(struct load *load, const struct slot *slot, const char *path)
 void
 warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path)
 {
+	if (load->is_of_object && setting != SETTING_PASSWORD)
+		return; /* the others' were told when the files were loaded */
 	switch (setting) {
 	case SETTING_PASSWORD:
 		warn_of_password(load, slot, path);

@@ -70,7 +70,7 @@ body_read(const struct request *request, const char *const *members)
 		json_decref(body);
 		return NULL;
 	}
-	if (!members_are_known(request, body, members)) {
+	if (members && !members_are_known(request, body, members)) {
 		json_decref(body);
 		return NULL;
 	}

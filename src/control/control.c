@@ -49,6 +49,7 @@ control_new(const struct control_start *start, struct control **out, struct faul
 	if (!control)
 		goto broken;
 	LIST_INIT(&control->asked);
+	LIST_INIT(&control->checks);
 	control->base = start->base;
 	control->watch = start->watch;
 	control->settings = start->settings;

@@ -29,6 +29,15 @@ struct control_health {
 	char why[160];
 };
 
+/* All borrowed for the call. */
+struct control_check {
+	const struct mailbox_settings *settings;
+	const struct review_mailbox *review;
+	const struct complaints *warnings; /* NULL: none */
+	bool with_steps;
+	bool with_transcript;
+};
+
 /* What the daemon does for control. Requests are answered by control_…_done(), now or on a later
  * turn. */
 struct control_calls {
@@ -44,6 +53,12 @@ struct control_calls {
 	 * until the next turn. */
 	enum err (*test_alert)(
 		void *owner, const char *sink, const char *who, const struct told **told);
+	/* control_check_step() and then control_check_done(request, …) come. ERR_TOO_OFTEN: held,
+	 * or too many at once: again in *retry_us; why has the words. */
+	enum err (*check)(void *owner, const struct control_check *check, uint64_t request,
+		int64_t *retry_us, struct fault *why);
+	/* Nobody waits for it any more. */
+	void (*check_gone)(void *owner, uint64_t request);
 	void (*health)(void *owner, struct control_health *out);
 	/* The daemon's own series, written in Prometheus text (sinks, loops, process_* where
 	 * with_process). */
@@ -80,6 +95,11 @@ bool control_look_after_socket(struct control *control);
 /* An event that may be shown: kept for /v1/events (the last STORE_EVENTS_KEPT), sent to followers.
  * told is control's. */
 void control_told(struct control *control, struct told *told);
+/* line: a step as JSON; document: as check_put_document() writes it. retry_us above 0: nothing was
+ * learnt, logins are held. */
+void control_check_step(struct control *control, uint64_t request, struct bytes line);
+void control_check_done(
+	struct control *control, uint64_t request, struct bytes document, int64_t retry_us);
 void control_probe_done(struct control *control, uint64_t request);
 void control_reload_done(struct control *control, uint64_t request, enum err err,
 	const struct complaints *complaints, const struct watch_changes *changes);

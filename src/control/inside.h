@@ -41,7 +41,8 @@ struct control {
 	struct http *http;
 	struct events *events;
 	uint64_t last_asked;
-	LIST_HEAD(, asked) asked; /* probes and reloads that somebody waits for (probes.c) */
+	LIST_HEAD(, checking) checks; /* check.c */
+	LIST_HEAD(, asked) asked;     /* probes and reloads that somebody waits for (probes.c) */
 };
 
 /* ---- routes.c */
@@ -125,7 +126,8 @@ bool events_are_followed(const struct events *events);
 extern const char *const body_no_members[];
 
 /* The body as an object (none: an empty one), the caller's (json_decref). members ends in NULL;
- * another one in the body is a fault: {"form":"2h"} would pause for ever. */
+ * another one in the body is a fault: {"form":"2h"} would pause for ever. NULL: any may be there.
+ */
 json_t *body_read(const struct request *request, const char *const *members);
 /* A text member, borrowed, NULL where it is not there. */
 bool body_text(const struct request *request, json_t *body, const char *name, size_t most,
@@ -167,5 +169,6 @@ route_handler change_pause;
 route_handler change_resume;
 route_handler change_reload;
 route_handler change_test_alert;
+route_handler change_check;
 
 #endif

@@ -27,6 +27,8 @@
 	X(INVALID, "invalid", 422, "The request's values cannot be used")                          \
 	X(SETTINGS_REFUSED, "settings_refused", 422,                                               \
 		"The settings were refused; nothing has changed")                                  \
+	X(HELD, "held", 429, "Logins are held back")                                               \
+	X(BUSY, "busy", 429, "Too many checks at once")                                            \
 	X(TOO_OFTEN, "too_often", 429, "Too often")                                                \
 	X(INTERNAL, "internal", 500, "That failed here")                                           \
 	X(NO_MEMORY, "no_memory", 503, "Out of memory")                                            \

@@ -21,6 +21,7 @@ static const struct route {
 	{ METHOD_POST, "/v1/mailboxes/*/pause", true, change_pause },
 	{ METHOD_POST, "/v1/mailboxes/*/resume", true, change_resume },
 	{ METHOD_POST, "/v1/probe", true, change_probe_many },
+	{ METHOD_POST, "/v1/check", true, change_check },
 	{ METHOD_POST, "/v1/reload", true, change_reload },
 	{ METHOD_POST, "/v1/test-alert", true, change_test_alert },
 };

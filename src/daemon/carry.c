@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "diagnose/words.h"
 
@@ -26,8 +27,8 @@ do_probe(struct daemon *daemon, const struct watch_command *command)
 	struct endpoint *endpoint = mailbox ? mailbox->sides[command->side] : NULL;
 	struct verdict *verdict;
 
-	if (endpoint &&
-		loops_probe(daemon->loops, endpoint, command->token, command->address) == ERR_OK)
+	if (endpoint && loops_probe(daemon->loops, endpoint, command->token, command->address,
+				false) == ERR_OK)
 		return;
 	/* Our own side: not judged, tried again. */
 	verdict = verdict_new();
@@ -68,6 +69,9 @@ do_command(struct daemon *daemon, struct watch_command *command)
 		break;
 	case WATCH_CONNECT:
 		loops_connect(daemon->loops, command->token, command->is_allowed);
+		break;
+	case WATCH_GUEST:
+		checks_begun(daemon, command->token, command->address);
 		break;
 	case WATCH_LEAVE:
 		if (command->after_stored)
@@ -213,10 +217,17 @@ on_ask_login(void *owner, uint64_t token, struct fingerprint fingerprint)
 }
 
 static void
-on_ended(void *owner, uint64_t token, struct verdict *verdict)
+on_passed(void *owner, uint64_t token, const struct probe_step *step)
+{
+	checks_passed(owner, token, step);
+}
+
+static void
+on_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript)
 {
 	struct daemon *daemon = owner;
 
+	checks_ended(daemon, token, verdict, transcript);
 	watch_verdict(daemon->watch, mono_now(), wall_now(), token, verdict);
 	carry_out(daemon);
 }
@@ -230,8 +241,13 @@ on_login_accepted(void *owner, uint64_t token)
 	carry_out(daemon);
 }
 
-const struct loops_calls carry_loops_calls = { on_ask_connect, on_ask_login, on_login_accepted,
-	on_ended };
+const struct loops_calls carry_loops_calls = {
+	.ask_connect = on_ask_connect,
+	.ask_login = on_ask_login,
+	.login_accepted = on_login_accepted,
+	.passed = on_passed,
+	.ended = on_ended,
+};
 
 /* ---- what the outbox reports */
 

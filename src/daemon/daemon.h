@@ -6,6 +6,7 @@
  *	load.c     settings at start, and -t            reload.c   settings anew, on a helper thread
  *	carry.c    carries out what watch decides       tick.c     what is looked after every 2 s
  *	loops.c    the probing threads                  outbox.c   durable, then told (writer.c)
+ *	checks.c   checks: guests among the probes
  *	requests.c what the socket asks for             signals.c  TERM, INT, HUP, USR1
  *	notify.c   systemd: ready, status, watchdog     figures.c  counts, health, own metrics
  *	clock.c    the wall clock was set, or is wrong
@@ -21,6 +22,7 @@
 
 struct event_base;
 struct event;
+struct checks;
 struct reload;
 struct notify;
 
@@ -35,6 +37,7 @@ struct daemon {
 	struct outbox *outbox;
 	struct loops *loops;
 	struct control *control;
+	struct checks *checks;
 	struct reload *reload;
 	struct notify *notify;
 	struct event *signals[DAEMON_SIGNALS];

@@ -1,6 +1,8 @@
 sbin_PROGRAMS += src/mboxwatchd
 src_mboxwatchd_SOURCES = \
-	src/daemon/carry.c src/daemon/clock.c src/daemon/clock.h \
+	src/daemon/carry.c \
+	src/daemon/checks.c src/daemon/checks.h \
+	src/daemon/clock.c src/daemon/clock.h \
 	src/daemon/daemon.h \
 	src/daemon/figures.c \
 	src/daemon/helo.c src/daemon/helo.h \

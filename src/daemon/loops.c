@@ -32,6 +32,7 @@ enum message_kind {
 	MESSAGE_ASK_CONNECT,
 	MESSAGE_ASK,
 	MESSAGE_ACCEPTED,
+	MESSAGE_PASSED,
 	MESSAGE_ENDED,
 };
 
@@ -44,8 +45,11 @@ struct message {
 	struct probe_ref ref;		 /* CONNECT, LEAVE, ASK, ASK_CONNECT */
 	bool is_allowed;		 /* CONNECT, LEAVE */
 	struct fingerprint fingerprint;	 /* ASK */
+	bool is_traced;			 /* JOB */
+	struct probe_step step;		 /* PASSED */
 	struct verdict *verdict;	 /* ENDED */
 	mono_t sent;			 /* JOB, PING */
+	struct buf transcript;		 /* ENDED */
 	struct probes_settings settings; /* RECONFIGURE: strings owned */
 };
 
@@ -103,6 +107,7 @@ message_free(struct message *message)
 {
 	endpoint_free(message->endpoint);
 	verdict_free(message->verdict);
+	buf_done(&message->transcript);
 	free((char *)message->settings.helo_name);
 	free((char *)message->settings.resolvers);
 	free(message);
@@ -152,7 +157,6 @@ loop_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes tr
 	struct loop *loop = owner;
 	struct message *message = message_new(MESSAGE_ENDED, token);
 
-	(void)transcript;
 	/* Without this message the endpoint would never be probed again: try until there is memory.
 	 */
 	while (!message) {
@@ -160,6 +164,7 @@ loop_ended(void *owner, uint64_t token, struct verdict *verdict, struct bytes tr
 		message = message_new(MESSAGE_ENDED, token);
 	}
 	message->verdict = verdict;
+	buf_put(&message->transcript, transcript);
 	queue_put(loop->loops->out, &message->node);
 }
 
@@ -173,8 +178,25 @@ loop_login_accepted(void *owner, uint64_t token)
 		queue_put(loop->loops->out, &message->node);
 }
 
-static const struct probes_calls loop_calls = { loop_ask_connect, loop_ask_login,
-	loop_login_accepted, loop_ended };
+static void
+loop_passed(void *owner, uint64_t token, const struct probe_step *step)
+{
+	struct loop *loop = owner;
+	struct message *message = message_new(MESSAGE_PASSED, token);
+
+	if (!message)
+		return; /* the verdict says so too */
+	message->step = *step;
+	queue_put(loop->loops->out, &message->node);
+}
+
+static const struct probes_calls loop_calls = {
+	.ask_connect = loop_ask_connect,
+	.ask_login = loop_ask_login,
+	.login_accepted = loop_login_accepted,
+	.passed = loop_passed,
+	.ended = loop_ended,
+};
 
 static void
 loop_begin_end(struct loop *loop)
@@ -207,7 +229,8 @@ loop_do(struct loop *loop, struct message *message)
 						   .token = message->token,
 						   .address = message->address,
 						   .asked = message->sent,
-						   .may_login = true });
+						   .may_login = true,
+						   .is_traced = message->is_traced });
 		break;
 	case MESSAGE_CONNECT:
 		probes_connect(loop->probes, message->ref, message->is_allowed);
@@ -232,6 +255,7 @@ loop_do(struct loop *loop, struct message *message)
 	case MESSAGE_ASK_CONNECT:
 	case MESSAGE_ASK:
 	case MESSAGE_ACCEPTED:
+	case MESSAGE_PASSED:
 	case MESSAGE_ENDED:
 		break;
 	}
@@ -358,13 +382,16 @@ on_loop_message(struct loops *loops, struct message *message)
 		loops->calls->ask_login(loops->owner, message->token, message->fingerprint);
 	} else if (message->kind == MESSAGE_ACCEPTED && flight) {
 		loops->calls->login_accepted(loops->owner, message->token);
+	} else if (message->kind == MESSAGE_PASSED && flight) {
+		loops->calls->passed(loops->owner, message->token, &message->step);
 	} else if (message->kind == MESSAGE_ENDED && flight) {
 		struct verdict *verdict = message->verdict;
 
 		HASH_DEL(loops->flights, flight);
 		free(flight);
 		message->verdict = NULL;
-		loops->calls->ended(loops->owner, message->token, verdict);
+		loops->calls->ended(
+			loops->owner, message->token, verdict, buf_bytes(&message->transcript));
 	}
 	message_free(message);
 }
@@ -447,7 +474,8 @@ loops_start(struct event_base *base, unsigned count, const struct probes_setting
 }
 
 enum err
-loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address)
+loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address,
+	bool is_traced)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 	struct message *message = message_new(MESSAGE_JOB, token);
@@ -468,6 +496,7 @@ loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, cons
 	message->endpoint = endpoint_hold(endpoint);
 	snprintf(message->address, sizeof(message->address), "%s", address);
 	message->sent = mono_now();
+	message->is_traced = is_traced;
 	queue_put(flight->loop->in, &message->node);
 	return ERR_OK;
 }

@@ -19,8 +19,11 @@ struct loops_calls {
 	void (*ask_connect)(void *owner, uint64_t token, const char *address);
 	void (*ask_login)(void *owner, uint64_t token, struct fingerprint fingerprint);
 	void (*login_accepted)(void *owner, uint64_t token);
-	/* verdict is the callee's. */
-	void (*ended)(void *owner, uint64_t token, struct verdict *verdict);
+	/* Of traced probes (probe/probe.h). */
+	void (*passed)(void *owner, uint64_t token, const struct probe_step *step);
+	/* verdict is the callee's; transcript is borrowed, empty unless it was traced. */
+	void (*ended)(
+		void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
 };
 
 /* base: the main loop's. ERR_MEMORY, ERR_IO: no thread could be made, nothing is left of it
@@ -30,8 +33,8 @@ CHECKED enum err loops_start(struct event_base *base, unsigned count,
 	struct loops **out, struct fault *why);
 /* ERR_MEMORY: nothing was begun. token is the caller's and must be new. address: where it may
  * connect without asking, "" nowhere. */
-CHECKED enum err loops_probe(
-	struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address);
+CHECKED enum err loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token,
+	const char *address, bool is_traced);
 /* Tokens that are not in flight are dropped, here and below. */
 void loops_connect(struct loops *loops, uint64_t token, bool is_allowed);
 void loops_leave(struct loops *loops, uint64_t token, bool is_allowed);

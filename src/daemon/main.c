@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/checks.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/load.h"
@@ -134,6 +135,7 @@ run(struct daemon *daemon, const char *state_dir, const char *socket)
 static void
 daemon_done(struct daemon *daemon)
 {
+	checks_free(daemon);
 	notify_free(daemon->notify);
 	store_close(daemon->store);
 	watch_free(daemon->watch);

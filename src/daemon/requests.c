@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
 
@@ -74,6 +75,27 @@ on_test_alert(void *owner, const char *sink, const char *who, const struct told 
 	return *told ? ERR_OK : ERR_MEMORY;
 }
 
+static enum err
+on_check(void *owner, const struct control_check *check, uint64_t request, int64_t *retry_us,
+	struct fault *why)
+{
+	struct daemon *daemon = owner;
+	enum err err = checks_start(daemon, check, request, retry_us, why);
+
+	carry_out(daemon);
+	return err;
+}
+
+static void
+on_check_gone(void *owner, uint64_t request)
+{
+	struct daemon *daemon = owner;
+
+	checks_gone(daemon, request);
+	if (daemon->loops) /* not at the end */
+		carry_out(daemon);
+}
+
 static void
 on_health(void *owner, struct control_health *out)
 {
@@ -92,6 +114,8 @@ const struct control_calls request_calls = {
 	.resume = on_resume,
 	.reload = on_reload,
 	.test_alert = on_test_alert,
+	.check = on_check,
+	.check_gone = on_check_gone,
 	.health = on_health,
 	.metrics = on_metrics,
 };

@@ -48,6 +48,7 @@ struct probe {
 	uint64_t token;
 	struct endpoint *endpoint;
 	bool is_traced;
+	unsigned told; /* a bit for each stage that was told as passed */
 	enum probe_state state;
 
 	char address[ADDRESS_KEY_ROOM]; /* where its connection is counted; "" nowhere */

@@ -70,6 +70,36 @@ probe_close_stage(struct probe *probe, mono_t now)
 	*time_us = (*time_us < 0 ? 0 : *time_us) + mono_since(now, probe->stage_began);
 }
 
+/* What the stage found. */
+static void
+put_found(const struct probe *probe, char *out, size_t size)
+{
+	const struct verdict *verdict = probe->verdict;
+	const struct certificate *certificate = &verdict->tls.certificate;
+
+	if (probe->stage == STAGE_CONNECT && verdict->address)
+		snprintf(out, size, "%s", verdict->address);
+	else if (probe->stage == STAGE_TLS && verdict->tls.has_certificate)
+		snprintf(out, size, "%s, %s", verdict->tls.version,
+			certificate->subject ? certificate->subject : "");
+	else if (probe->stage == STAGE_TLS)
+		snprintf(out, size, "%s", verdict->tls.version);
+}
+
+static void
+tell_passed(struct probe *probe)
+{
+	struct probes *probes = probe->probes;
+	struct probe_step step = { .stage = probe->stage };
+
+	if (!probe->is_traced || !probes->calls.passed || probe->told & 1u << probe->stage)
+		return;
+	probe->told |= 1u << probe->stage;
+	step.took_us = probe->verdict->times_us[probe->stage];
+	put_found(probe, step.detail, sizeof(step.detail));
+	probes->calls.passed(probes->owner, probe->token, &step);
+}
+
 /* A stage's timer begins with the stage, never anew by bytes that come (H2-06, H3-22). */
 static void
 enter_stage(struct probe *probe, enum stage stage)
@@ -78,8 +108,10 @@ enter_stage(struct probe *probe, enum stage stage)
 
 	if (stage == probe->stage)
 		return;
-	if (probe->stage != STAGE_CONFIG)
+	if (probe->stage != STAGE_CONFIG) {
 		probe_close_stage(probe, now);
+		tell_passed(probe);
+	}
 	probe->stage = stage;
 	probe->stage_began = now;
 	probe->stage_ends = mono_add(now, probe->endpoint->stage_timeout_us);

@@ -41,6 +41,14 @@ struct probe_job {
 	bool is_traced;
 };
 
+/* A stage that is over, and well so. */
+struct probe_step {
+	enum stage stage;
+	int64_t took_us;
+	char detail[256]; /* what it found: an address, TLS facts; from outside, not escaped; may
+			     be empty */
+};
+
 struct probes_calls {
 	/* About to connect to an address of this address_key(), which is not the job's. Answer
 	 * later, by probes_connect(). NULL: it may. */
@@ -51,6 +59,9 @@ struct probes_calls {
 		void *owner, uint64_t token, struct probe_ref ref, struct fingerprint fingerprint);
 	/* The server took the login; the probe goes on. Once at most. */
 	void (*login_accepted)(void *owner, uint64_t token);
+	/* A traced probe has left a stage behind; each stage once, the last ones are left to the
+	 * verdict. NULL: nobody asks. */
+	void (*passed)(void *owner, uint64_t token, const struct probe_step *step);
 	/* The verdict is the callee's (verdict_free()). transcript is borrowed, empty unless
 	 * is_traced. */
 	void (*ended)(
