@@ -32,6 +32,7 @@ PYTHON_TESTS = \
 	tests/e2e/test_thread.py \
 	tests/e2e/test_start_end.py \
 	tests/e2e/test_contract.py \
+	tests/e2e/test_check.py \
 	tests/e2e/test_screen.py \
 	tests/e2e/test_completion.py \
 	tests/e2e/test_certificates.py \
