@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "config/load.h"
 
 #define MOST_DEPTH 4 /* the object, a side, labels or a list */
@@ -290,4 +291,89 @@ mailbox_settings_free(struct mailbox_settings *mailbox)
 		return;
 	mailbox_settings_done(mailbox);
 	free(mailbox);
+}
+
+/* ---- the other way */
+
+static void
+put_member(struct buf *out, const char *name, const char *value)
+{
+	buf_put_format(out, ",\"%s\":", name);
+	json_put_text(out, bytes_of(value));
+}
+
+static void
+put_duration(struct buf *out, const char *name, int64_t us)
+{
+	struct buf text = { 0 };
+
+	duration_put(&text, us);
+	put_member(out, name, text.at);
+	buf_done(&text);
+}
+
+static void
+put_secret(struct buf *out, const struct secret *secret)
+{
+	buf_put_string(out, ",\"password\":");
+	json_put_text(out, secret_reveal(secret));
+}
+
+static void
+put_side(struct buf *out, const struct endpoint *endpoint)
+{
+	static const char *const tls_words[TLS_VERSION_COUNT] = { "1.0", "1.1", "1.2", "1.3" };
+
+	buf_put_string(out, "{\"host\":");
+	json_put_text(out, bytes_of(endpoint->host));
+	buf_put_format(out, ",\"port\":%u", endpoint->port);
+	put_member(out, "security", security_name(endpoint->security));
+	if (endpoint->username)
+		put_member(out, "username", endpoint->username);
+	if (endpoint->secret.kind == SECRET_VALUE)
+		put_secret(out, endpoint->secret.value);
+	put_member(out, "auth", mechanism_name(endpoint->mechanism));
+	buf_put_format(out, ",\"insecure_auth\":%s", endpoint->insecure_auth ? "true" : "false");
+	put_member(out, "family", family_name(endpoint->family));
+	put_member(out, "tls_name", endpoint->tls_name);
+	put_member(out, "tls_min", tls_words[endpoint->tls_min]);
+	if (endpoint->has_key_sha256) {
+		buf_put_string(out, ",\"cert_sha256\":\"");
+		buf_put_hex(out, (struct bytes){ (const char *)endpoint->key_sha256,
+					 sizeof(endpoint->key_sha256) });
+		buf_put_byte(out, '"');
+	}
+	if (endpoint->side == SIDE_IMAP) {
+		put_member(out, "mailbox", endpoint->folder);
+		put_member(out, "select", endpoint->is_select ? "select" : "examine");
+	}
+	put_duration(out, "timeout", endpoint->timeout_us);
+	put_duration(out, "stage_timeout", endpoint->stage_timeout_us);
+	buf_put_byte(out, '}');
+}
+
+void
+settings_put_object(struct buf *out, const struct mailbox_settings *mailbox, bool *is_less)
+{
+	const char *between = "";
+
+	*is_less = false;
+	buf_put_byte(out, '{');
+	if (mailbox->address) {
+		buf_put_string(out, "\"address\":");
+		json_put_text(out, bytes_of(mailbox->address));
+		between = ",";
+	}
+	for (size_t side = 0; side < SIDE_COUNT; side++) {
+		const struct endpoint *endpoint = mailbox->sides[side];
+
+		if (!endpoint)
+			continue;
+		buf_put_format(out, "%s\"%s\":", between, side_name((enum side)side));
+		put_side(out, endpoint);
+		*is_less |= endpoint->ca_file || endpoint->source_address ||
+			    endpoint->proxy.kind != PROXY_NONE;
+		between = ",";
+	}
+	buf_put_byte(out, '}');
 }

@@ -109,6 +109,9 @@ void settings_free(struct settings *settings);
 CHECKED enum err settings_of_object(const struct settings *settings, const json_t *object,
 	struct mailbox_settings **out, struct complaints *complaints);
 void mailbox_settings_free(struct mailbox_settings *mailbox);
+/* The other way: such an object, secrets revealed, so wipe out; what an object may not say
+ * (ca_file, proxy, source_address) is left out, and *is_less set. Secrets must be values. */
+void settings_put_object(struct buf *out, const struct mailbox_settings *mailbox, bool *is_less);
 /* NULL where there is none. */
 const struct mailbox_settings *settings_find(const struct settings *settings, struct bytes name);
 

@@ -170,9 +170,9 @@ complain_denied(const char *path)
 	complain("members of the group %s may (usermod -aG %s USER, then a new login)", name, name);
 }
 
-/* Why there was no connection: what the system says to one of our own. */
-static enum exit_status
-complain_no_connection(const char *path)
+/* The errno of a connection made and closed; 0: somebody listens. */
+static int
+try_connection(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -180,11 +180,29 @@ complain_no_connection(const char *path)
 
 	if (strlen(path) < sizeof(address.sun_path)) {
 		memcpy(address.sun_path, path, strlen(path));
-		number = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? EAGAIN
-											: errno;
+		number = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
 	}
 	if (fd >= 0)
 		close(fd);
+	return number;
+}
+
+bool
+client_is_there(const struct client *client)
+{
+	int number = try_connection(client->path);
+
+	return number != ENOENT && number != ECONNREFUSED && number != ENOTDIR;
+}
+
+/* Why there was no connection: what the system says to one of our own. */
+static enum exit_status
+complain_no_connection(const char *path)
+{
+	int number = try_connection(path);
+
+	if (number == 0)
+		number = EAGAIN; /* by now there is */
 	if (number == EACCES || number == EPERM) {
 		complain_denied(path);
 		return EXIT_REFUSED;

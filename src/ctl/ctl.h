@@ -38,6 +38,8 @@ enum option {
 	OPTION_NO_DETAIL,
 	OPTION_WATCH,
 	OPTION_PLUGIN,
+	OPTION_FILE,
+	OPTION_TRANSCRIPT,
 	OPTION_COUNT
 };
 
@@ -81,6 +83,7 @@ void grammar_put_help(struct buf *out, const struct command *command);
 command_run command_status;
 command_run command_show;
 command_run command_probe;
+command_run command_check;
 command_run command_events;
 command_run command_pause;
 command_run command_resume;
@@ -126,6 +129,8 @@ enum exit_status client_call(struct client *client, const struct call *call, str
 enum exit_status client_json(
 	struct client *client, const struct call *call, struct answer *answer, json_t **out);
 void answer_done(struct answer *answer);
+/* Does anybody listen at the socket, whether we may talk to him or not? */
+bool client_is_there(const struct client *client);
 /* Percent-encodes. */
 void url_put(struct buf *out, struct bytes text);
 /* "?select=…&select=…" of the arguments, or "&…" where `between` says so. */
@@ -277,5 +282,38 @@ enum exit_status plugin_run(
 	const struct invocation *invocation, bool (*is_sound)(const struct invocation *));
 /* A slip in the words, where they say --plugin: told as a plugin tells it, with its status. */
 enum exit_status plugin_usage(struct out *out, struct complaints_kept *kept);
+
+/* ---- show.c: pieces of it */
+
+/* The label beside the first line alone. */
+void show_lines(struct out *out, const char *label, const json_t *list);
+void show_cause(struct out *out, const json_t *verdict);
+void show_suggestions(struct out *out, const json_t *verdict);
+
+/* ---- check_show.c: a check for people: its steps as they come, its document at the end */
+
+void check_show_step(struct out *out, const json_t *step);
+void check_show_document(struct out *out, const json_t *document);
+
+/* ---- ask.c: what is missing is asked for on the terminal */
+
+/* Is there one to ask on? */
+bool ask_may(void);
+/* A line into out, without its end; false: none came (said on stderr). A secret is not shown as it
+ * is typed, whatever ends us meanwhile. */
+bool ask_line(const char *prompt, bool is_secret, struct buf *out);
+
+/* ---- secrets.c, alone.c: a check without the daemon */
+
+struct mailbox_settings;
+struct settings;
+
+/* Secrets of files, commands and credentials become values. False: said on stderr. */
+bool secrets_read(const struct mailbox_settings *mailbox);
+/* As root with the daemon's lock, user and counts, else with one login a side. line gets each step
+ * and then the document, as of the daemon. EXIT_FINE: it ran; else why stands on stderr. */
+enum exit_status alone_check(const struct settings *settings,
+	const struct mailbox_settings *mailbox, bool with_transcript,
+	bool (*line)(void *user, struct bytes line), void *user);
 
 #endif

@@ -95,7 +95,7 @@ show_state(struct out *out, const json_t *side)
 	buf_done(&text);
 }
 
-static void
+void
 show_cause(struct out *out, const json_t *side)
 {
 	struct bytes word = member_text(side, "cause");
@@ -133,7 +133,7 @@ show_list(struct out *out, const char *label, const json_t *list, const char *be
 }
 
 /* A line each, as the server said it. */
-static void
+void
 show_lines(struct out *out, const char *label, const json_t *list)
 {
 	const json_t *item;
@@ -209,7 +209,7 @@ show_tls(struct out *out, const json_t *tls)
 	show_certificate(out, json_object_get(tls, "cert"));
 }
 
-static void
+void
 show_suggestions(struct out *out, const json_t *verdict)
 {
 	json_t *value;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "daemon/helo.h"
+#include "net/helo.h"
 
 #define MOST_WARNINGS_LOGGED 20 /* H4-08 */
 

@@ -5,7 +5,6 @@ src_mboxwatchd_SOURCES = \
 	src/daemon/clock.c src/daemon/clock.h \
 	src/daemon/daemon.h \
 	src/daemon/figures.c \
-	src/daemon/helo.c src/daemon/helo.h \
 	src/daemon/load.c src/daemon/load.h \
 	src/daemon/loops.c src/daemon/loops.h \
 	src/daemon/main.c \

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/net/libnet.a
 src_net_libnet_a_SOURCES = \
 	src/net/address.c src/net/address.h \
+	src/net/helo.c src/net/helo.h \
 	src/net/hosts.c src/net/hosts.h \
 	src/net/resolve.c src/net/resolve.h \
 	src/net/connect.c src/net/connect.h \

@@ -8,13 +8,15 @@ H5-17, H7-15 by check, H4-28 of the transcript). Not here: what the review warns
 
 import json
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import main, test, wait_until  # noqa: E402
+from harness import MBOXWATCHCTL, NOBODY, main, test, wait_until  # noqa: E402
 
 ADDRESS = 'ann@test.example'
 OPEN = {'deny_addresses': []}  # the scripted host is on loopback
@@ -272,6 +274,179 @@ def h4_28(t):
         lines = document['transcript'][side]
         assert any(line.startswith(word) for line in lines), lines
         assert any('<secret>' in line for line in lines), lines
+
+
+# --- mboxwatchctl check ---------------------------------------------------------------------------
+
+def json_file(t, body, name='body.json'):
+    path = os.path.join(t.folder, name)
+    with open(path, 'w') as file:
+        json.dump(body, file)
+    return path
+
+
+@test('check NAME: each step in order, for 80 columns; exit 0')
+def ctl_name(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [t.mailbox(host, 'ann', smtp='starttls')])
+    status, out, err = daemon.ctl('check', 'ann')
+    assert status == 0 and err == '', (status, out, err)
+    wanted = ['ann ann@test.example', 'ok the settings are as usual', 'smtp', 'is reachable', 'offers STARTTLS, as is set', 'TLS begins, and the certificate',
+              'the login is accepted', 'imap', 'speaks TLS, as is set', 'the login is accepted',
+              'the folder INBOX opens and can be read',
+              'Sends, and replies are read: all is well.']
+    rest = ' '.join(out.split())
+    for words in wanted:
+        assert words in rest, (words, out)
+        rest = rest.partition(words)[2]
+    assert all(len(line) <= 80 for line in out.splitlines()), out
+    status, out, _ = daemon.ctl('check', 'ann@test.example', '--json')
+    assert status == 0 and json.loads(out)['ok'] and json.loads(out)['name'] == 'ann', out
+    status, out, err = daemon.ctl('check', 'bob')
+    assert status == 3 and 'no such mailbox: bob' in err, (status, err)
+    for words in (['check'], ['check', 'ann', '-f', 'x'], ['check', 'ann', 'bob']):
+        assert daemon.ctl(*words)[0] == 2, words
+
+
+PROBLEMS = {
+    'authentication failed': (
+        dict(smtp={'password': 'wrong'}, imap={'password': 'wrong'}),
+        ['FAILED the login is not accepted', 'cause bad_credentials at auth',
+         'server 535 5.7.8', 'server NO [AUTHENTICATIONFAILED]',
+         'Neither sends nor reads replies.', 'what to do Is the user name the full address']),
+    'port connection failed': (
+        dict(smtp={'port': 1}),
+        ['FAILED port 1 is not reachable', 'cause connect_refused at connect',
+         'ok the folder INBOX opens', 'Replies are read, but it does not send.',
+         'what to do Check the host name']),
+    'SMTP works but IMAP fails': (
+        dict(imap={'password': 'wrong'}),
+        ['ok the login is accepted', 'FAILED the login is not accepted',
+         'Sends, but replies are not read.']),
+    'login works but folder selection fails': (
+        dict(imap={'mailbox': 'Nowhere'}),
+        ['ok the login is accepted',
+         'FAILED the folder Nowhere does not open',
+         'cause folder_missing at select', 'Sends, but replies are not read.']),
+}
+
+
+@test('check: the four usual problems, by the daemon: cause, the words, what works all the same')
+def ctl_problems(t):
+    host = t.host('ann', 'bob', 'cat', 'dan')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    for (title, (sides, wanted)), name in zip(PROBLEMS.items(), ('ann', 'bob', 'cat', 'dan')):
+        sides = {side: dict(more, password=t.secret('wrong')) if 'password' in more else more
+                 for side, more in sides.items()}
+        path = json_file(t, settings_of(t, host, name, **sides))
+        status, out, err = daemon.ctl('check', '-f', path)
+        assert status == 1 and err == '', (title, status, out, err)
+        for piece in wanted:
+            assert piece in ' '.join(out.split()), (title, piece, out)
+        assert all(len(line) <= 80 for line in out.splitlines()), out
+
+
+@test('check -f: a settings file, JSON, standard input; faults by setting, exit 5')
+def ctl_file(t):
+    host = t.host('ann', 'bob')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    secret = os.path.join(t.folder, 'secret')
+    with open(secret, 'w') as file:
+        file.write(t.secret('ann') + '\n')
+    other = t.daemon(host, [
+        {'name': 'ann', 'address': ADDRESS,
+         'smtp': host.endpoint('smtp', 'tls', password_file=secret),
+         'imap': host.endpoint('imap', 'tls', password_command=['cat', secret])},
+        t.mailbox(host, 'bob', imap=None)], start=False)
+    status, out, err = daemon.ctl('check', '-f', other.settings_path)
+    assert status == 0 and out.count('all is well') == 2, (status, out, err)
+    with open(other.settings_path) as file:
+        status, out, err = daemon.ctl('check', '-f', '-', input=file.read().encode())
+    assert status == 0 and out.count('all is well') == 2, (status, out, err)
+    body = json.dumps(settings_of(t, host)).encode()
+    status, out, err = daemon.ctl('check', '-f', '-', '--json', input=body)
+    assert status == 0 and json.loads(out)['ok'], (status, out, err)
+    path = json_file(t, settings_of(t, host, smtp={'port': 70000, 'proxy': 'x'}))
+    status, out, err = daemon.ctl('check', '-f', path)
+    assert status == 5 and 'smtp.port: 70000 is out of range' in err and 'smtp.proxy: ' in err, err
+    assert daemon.ctl('check', '-f', t.folder + '/none')[0] == 5
+    assert daemon.ctl('check', '-f', '-', input=b'{"a":')[0] == 5
+    status, _, err = daemon.ctl('check', '-f', '-', input=b'mailboxes = ( { name = "x"; } );')
+    assert status == 5 and 'neither smtp nor imap' in err, err
+
+
+@test('H4-28, H8-06 (check): --transcript shows no secret; what a server says is escaped')
+def ctl_transcript(t):
+    host = t.host('ann')
+    host.fail('smtp', ADDRESS, '535 5.7.8 \x1b[2Jno\u202e ' + t.secret('ann'))
+    daemon = t.daemon(host, [], daemon=OPEN)
+    path = json_file(t, settings_of(t, host))
+    status, out, err = daemon.ctl('check', '-f', path, '--transcript')
+    assert status == 1 and 'C: EHLO' in out and 'S: * OK' in out, (status, out, err)
+    assert '\x1b' not in out and '\u202e' not in out and '\\x1b[2J' in out, out
+    assert t.secret('ann') not in out + err and '<secret>' in out, out
+
+
+# --- without a daemon -----------------------------------------------------------------------------
+
+def alone(t, host, mailboxes, **groups):
+    """A daemon that never runs; its settings name its state directory, as check needs it."""
+    daemon = t.daemon(host, mailboxes, start=False, **groups)
+    daemon.settings.setdefault('daemon', {})['state_dir'] = daemon.state_dir
+    daemon.write_settings()
+    return daemon
+
+
+@test('check by itself: the same steps, the same words as by the daemon')
+def alone_same(t):
+    host = t.host('ann')
+    body = settings_of(t, host, imap={'mailbox': 'Nowhere'})
+    mailbox = dict(body, name='ann')
+    daemon = alone(t, host, [mailbox], )
+    status, out, err = daemon.ctl('check', '-f', daemon.settings_path)
+    assert status == 1 and err == '', (status, out, err)
+    daemon.start()
+    daemon.wait_verdict('ann', 'smtp')
+    again = daemon.ctl('check', 'ann')
+    assert again[0] == 1 and again[1] == out, (out, again)
+
+
+@test('H7-15 (by check itself): its counts are the daemon\'s, over runs, kills and daemons')
+def alone_counts(t):
+    if os.geteuid() != 0:
+        t.skip('counts without a daemon are root\'s')
+    host = t.host('ann')
+    daemon = alone(t, host, [t.mailbox(host, 'ann', password=t.secret('wrong'))])
+    found = [daemon.ctl('check', '-f', daemon.settings_path) for _ in range(4)]
+    assert [status for status, _, _ in found] == [1, 5, 5, 5], found
+    assert 'Logins are held back' in found[1][2], found
+    assert host.refused(ADDRESS) == 2, host.count()
+    daemon.start()
+    daemon.wait_event(event='brake')
+    assert host.refused(ADDRESS) == 2, host.count()
+    status, _, err = daemon.ctl('check', '-f', daemon.settings_path, environment={
+        'MBOXWATCH_SOCKET': t.folder + '/nowhere'})
+    assert status == 5 and 'a daemon holds' in err, (status, err)
+
+
+@test('check by itself as another user: one login a side, no counts')
+def alone_user(t):
+    host = t.host('ann')
+    daemon = alone(t, host, [t.mailbox(host, 'ann', password=t.secret('wrong'))])
+    program = [MBOXWATCHCTL]
+    if os.geteuid() == 0:
+        os.chown(daemon.state_dir, 0, 0)
+        os.chmod(t.folder, 0o755)
+        os.chmod(daemon.settings_path, 0o644)
+        for path in (daemon.folder, os.path.dirname(t.certificates)):
+            os.chmod(path, 0o755)
+        program = ['setpriv', '--reuid=%d' % NOBODY, '--regid=%d' % NOBODY, '--clear-groups',
+                   shutil.copy(MBOXWATCHCTL, t.folder)]
+    done = subprocess.run(program + ['--socket', t.folder + '/none', 'check', '-f',
+                                     daemon.settings_path], capture_output=True, timeout=60)
+    out = ' '.join(done.stdout.decode().split())
+    assert done.returncode == 1 and 'Neither sends nor reads replies.' in out, (out, done.stderr)
+    assert host.refused(ADDRESS) == 2, host.count()
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 /*
- * helo.c: this host's full name or address. Layer: daemon.
+ * helo.c: this host's full name or address. Layer: net.
  */
-#include "daemon/helo.h"
+#include "net/helo.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
