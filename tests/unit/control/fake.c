@@ -91,6 +91,25 @@ settings_find(const struct settings *settings, struct bytes name)
 	return NULL;
 }
 
+/* Checks have tests of their own (tests/e2e/test_check.py). */
+enum err
+settings_of_object(const struct settings *settings, const json_t *object,
+	struct mailbox_settings **out, struct complaints *complaints)
+{
+	return ERR_MEMORY;
+}
+
+void
+mailbox_settings_free(struct mailbox_settings *mailbox)
+{
+}
+
+void
+settings_for_review(const struct mailbox_settings *mailbox, struct review_mailbox *out)
+{
+	*out = (struct review_mailbox){ 0 };
+}
+
 /* ---- calls */
 
 static enum err
@@ -206,13 +225,13 @@ on_metrics(void *owner, struct buf *out, bool with_process)
 }
 
 static const struct control_calls calls = {
-	on_probe,
-	on_pause,
-	on_resume,
-	on_reload,
-	on_test_alert,
-	on_health,
-	on_metrics,
+	.probe = on_probe,
+	.pause = on_pause,
+	.resume = on_resume,
+	.reload = on_reload,
+	.test_alert = on_test_alert,
+	.health = on_health,
+	.metrics = on_metrics,
 };
 
 /* ---- life */
