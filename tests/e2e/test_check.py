@@ -8,11 +8,15 @@ H5-17, H7-15 by check, H4-28 of the transcript). Not here: what the review warns
 
 import json
 import os
+import pty
+import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -385,6 +389,71 @@ def ctl_transcript(t):
     assert status == 1 and 'C: EHLO' in out and 'S: * OK' in out, (status, out, err)
     assert '\x1b' not in out and '\u202e' not in out and '\\x1b[2J' in out, out
     assert t.secret('ann') not in out + err and '<secret>' in out, out
+
+
+class Terminal:
+    """mboxwatchctl on a terminal of its own."""
+
+    def __init__(self, t, daemon, *words):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(MBOXWATCHCTL, [MBOXWATCHCTL, *words], dict(
+                os.environ, MBOXWATCH_SOCKET=daemon.socket_path, TERM='dumb'))
+        self.shown = b''
+        t.cleanups.append(lambda: os.close(self.fd))
+        daemon.outputs.append(('a terminal', b''))
+        self.daemon = daemon
+
+    def read(self):
+        try:
+            if select.select([self.fd], [], [], 0.1)[0]:
+                self.shown += os.read(self.fd, 65536)
+        except OSError:
+            return False
+        return True
+
+    def wait(self, words):
+        def is_shown():
+            self.read()
+            return words in self.shown
+        wait_until(is_shown, why=lambda: repr(self.shown))
+
+    def say(self, words):
+        os.write(self.fd, words)
+
+    def is_echoing(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def end(self):
+        """Its exit status, as of waitpid()."""
+        wait_until(lambda: not self.read(), why=lambda: repr(self.shown))
+        self.daemon.outputs.append(('a terminal', self.shown))
+        return os.waitpid(self.pid, 0)[1]
+
+
+@test('check ADDRESS on a terminal: servers asked for, the password unseen, and echo restored')
+def terminal(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    asked = Terminal(t, daemon, 'check', 'new@test.example')
+    asked.wait(b'SMTP server: ')
+    asked.say(b'127.0.0.1\n')
+    asked.wait(b'IMAP server: ')
+    asked.say(b'127.0.0.1\n')
+    asked.wait(b'Password (not shown): ')
+    wait_until(lambda: not asked.is_echoing(), why='the password would be seen')
+    asked.say(t.secret('typed').encode() + b'\n')
+    asked.wait(b'Neither sends nor reads replies.')
+    assert asked.end() == 1 << 8 and t.secret('typed').encode() not in asked.shown, asked.shown
+    asked = Terminal(t, daemon, 'check', '-f', json_file(t, {
+        'address': ADDRESS, 'imap': {'host': '127.0.0.1'}}))
+    asked.wait(b'Password (not shown): ')
+    wait_until(lambda: not asked.is_echoing(), why='the password would be seen')
+    os.kill(asked.pid, signal.SIGTERM)
+    assert os.waitpid(asked.pid, 0)[1] == signal.SIGTERM, asked.shown
+    assert asked.is_echoing(), 'the terminal was left without echo'
+    status, _, err = daemon.ctl('check', 'new@test.example')
+    assert status == 3 and 'check -f FILE' in err, (status, err)
 
 
 # --- without a daemon -----------------------------------------------------------------------------
