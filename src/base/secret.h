@@ -2,8 +2,9 @@
  * secret.h: bytes that must never be shown. Layer: base.
  *
  * There is one way out, secret_reveal(), and only the code that puts a login on the wire
- * (dialogue/sasl.c, dialogue/imap_login.c, net/proxy.c), the fingerprint and the seal call it; a test holds the
- * list of callers.
+ * (dialogue/sasl.c, dialogue/imap_login.c, net/proxy.c), the fingerprint, the seal, and what
+ * mboxwatchctl hands to the daemon for a check (config/object.c) call it; a test holds the list of
+ * callers.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
