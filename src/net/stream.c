@@ -478,6 +478,22 @@ stream_has_unread(const struct stream *stream)
 }
 
 void
+stream_hand_over(struct stream *stream, const struct stream_calls *calls, void *owner)
+{
+	stream->calls = *calls;
+	stream->owner = owner;
+}
+
+void
+stream_rest(struct stream *stream)
+{
+	if (!stream_is_stuck(stream))
+		buf_done_wiped(&stream->out);
+	if (stream->tls)
+		tls_rest(stream->tls);
+}
+
+void
 stream_pause(struct stream *stream, bool is_paused)
 {
 	if (stream->state != STREAM_OPEN || stream->is_paused == is_paused)

@@ -41,6 +41,10 @@ CHECKED enum err stream_start_tls(struct stream *stream, struct tls_library *lib
 	const struct tls_settings *settings, struct fault *why);
 /* True where the peer sent something that was not read yet (before TLS begins: an injection). */
 bool stream_has_unread(const struct stream *stream);
+/* From now on it calls another owner. */
+void stream_hand_over(struct stream *stream, const struct stream_calls *calls, void *owner);
+/* It will be quiet for long: gives back the memory that only traffic needs. */
+void stream_rest(struct stream *stream);
 /* Nothing is read until it is lifted. */
 void stream_pause(struct stream *stream, bool is_paused);
 /* Sends bytes (may be none), close_notify and FIN, reads and drops until the peer's end, one second

@@ -326,6 +326,12 @@ tls_error(const struct tls *tls)
 	return tls->error;
 }
 
+void
+tls_rest(struct tls *tls)
+{
+	SSL_free_buffers(tls->ssl);
+}
+
 bool
 tls_wants_write(const struct tls *tls)
 {

@@ -68,6 +68,9 @@ CHECKED enum err tls_handshake(struct tls *tls);
 CHECKED enum err tls_read(struct tls *tls, char *at, size_t *len);
 /* In *len what went out. ERR_AGAIN, ERR_CLOSED, ERR_INVALID */
 CHECKED enum err tls_write(struct tls *tls, struct bytes bytes, size_t *len);
+/* Gives back the buffers of a session that will be quiet for long; the next read or write makes
+ * them anew. */
+void tls_rest(struct tls *tls);
 /* The last call waits for the socket to be writable (else readable). */
 bool tls_wants_write(const struct tls *tls);
 /* The errno that the socket broke with, 0: none. */
