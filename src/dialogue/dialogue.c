@@ -49,6 +49,7 @@ dialogue_new(const struct dialogue_settings *settings, struct dialogue **out)
 	dialogue->version = copy_word(settings->version);
 	dialogue->nonce = bytes_copy(settings->nonce);
 	dialogue->is_traced = settings->is_traced;
+	dialogue->may_rest = settings->may_rest;
 	dialogue->finding.side = settings->endpoint->side;
 	dialogue->finding.used = MECHANISM_NONE;
 	dialogue->finding.automatic = MECHANISM_NONE;
@@ -74,6 +75,7 @@ dialogue_free(struct dialogue *dialogue)
 	buf_done_wiped(&dialogue->transcript);
 	secret_free(dialogue->secret);
 	finding_done(&dialogue->finding);
+	finding_done(&dialogue->rested);
 	dialogue->protocol->free(dialogue);
 }
 
@@ -254,6 +256,37 @@ note_line_ends(struct dialogue *dialogue)
 		finding_note(&dialogue->finding, "the server sends a CR that ends no line");
 }
 
+/* Of all that a finding has, the capabilities alone are true of the next probe too. */
+static void
+begin_finding(struct dialogue *dialogue)
+{
+	const struct texts *known = &dialogue->rested.capabilities;
+
+	dialogue->finding = (struct finding){
+		.side = dialogue->endpoint->side,
+		.used = dialogue->rested.used,
+	};
+	for (size_t i = 0; i < known->count; i++) {
+		if (texts_add(&dialogue->finding.capabilities, bytes_of(known->items[i]),
+			    VERDICT_MOST_CAPABILITIES) != ERR_OK)
+			return; /* a verdict without them stands all the same */
+	}
+}
+
+void
+dialogue_rest(struct dialogue *dialogue)
+{
+	dialogue->want = DIALOGUE_WANT_REST;
+	dialogue->finding.kind = FINDING_DONE;
+	dialogue->finding.stage = STAGE_DONE;
+	dialogue->finding.is_under_tls = dialogue->is_under_tls;
+	note_line_ends(dialogue);
+	dialogue->rested = dialogue->finding;
+	dialogue->has_rested = true;
+	dialogue->rest_bytes = 0;
+	begin_finding(dialogue);
+}
+
 void
 dialogue_end(
 	struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye)
@@ -360,6 +393,8 @@ turn_ends(struct dialogue *dialogue, struct dialogue_step *step)
 	}
 	if (dialogue->is_out_secret)
 		dialogue->finding.is_secret_sent = true;
+	if (dialogue->want == DIALOGUE_WANT_REST)
+		dialogue->protocol->rest(dialogue);
 	dialogue->asked_stage = dialogue->stage;
 	*step = (struct dialogue_step){
 		.want = dialogue->want,
@@ -391,8 +426,12 @@ dialogue_receive(struct dialogue *dialogue, struct bytes received, struct dialog
 {
 	turn_begins(dialogue);
 	assert(dialogue->want != DIALOGUE_WANT_TLS);
-	if (!dialogue->is_under_tls && dialogue->clear_bytes < 2 &&
-		is_tls_start(dialogue, received))
+	if (dialogue->want == DIALOGUE_WANT_REST)
+		dialogue->rest_bytes += received.len;
+	if (dialogue->rest_bytes > DIALOGUE_MOST_REST_BYTES)
+		dialogue_end_too_long(dialogue);
+	else if (!dialogue->is_under_tls && dialogue->clear_bytes < 2 &&
+		 is_tls_start(dialogue, received))
 		dialogue_end(dialogue, FINDING_TLS_BYTES, dialogue->stage, GOODBYE_NONE);
 	else
 		dialogue->protocol->receive(dialogue, received);
@@ -446,6 +485,19 @@ dialogue_held(struct dialogue *dialogue, struct dialogue_step *step)
 }
 
 void
+dialogue_wake(struct dialogue *dialogue, bool may_rest, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_REST && !dialogue->has_rested);
+	dialogue->may_rest = may_rest;
+	dialogue->rest_bytes = 0;
+	dialogue->protocol->line(dialogue)->total_bytes = 0; /* 1 MiB of each probe */
+	dialogue->want = DIALOGUE_WANT_BYTES;
+	dialogue->protocol->wake(dialogue);
+	turn_ends(dialogue, step);
+}
+
+void
 dialogue_closed(struct dialogue *dialogue, struct dialogue_step *step)
 {
 	turn_begins(dialogue);
@@ -468,9 +520,12 @@ dialogue_timeout(struct dialogue *dialogue, struct dialogue_step *step)
 void
 dialogue_take_finding(struct dialogue *dialogue, struct finding *out)
 {
-	assert(dialogue_is_ended(dialogue));
-	*out = dialogue->finding;
-	dialogue->finding = (struct finding){ 0 };
+	struct finding *finding = dialogue->has_rested ? &dialogue->rested : &dialogue->finding;
+
+	assert(dialogue->has_rested || dialogue_is_ended(dialogue));
+	*out = *finding;
+	*finding = (struct finding){ 0 };
+	dialogue->has_rested = false;
 }
 
 struct bytes

@@ -11,6 +11,10 @@
  *	WANT_LOGIN   the login comes next: get the secret and watch's leave, then
  *	             dialogue_login() or dialogue_held()
  *	WANT_KEY     SCRAM: have step.key made (secret_salt(), it takes long), then dialogue_key()
+ *	WANT_REST    where settings or dialogue_wake() allow it, in the end's place: all went well;
+ *		     take the finding. The session stays logged in: hand what comes to
+ *		     dialogue_receive() (nothing to send then, but END where the session is lost),
+ *		     probe it by dialogue_wake(), part from it by dialogue_timeout()
  *	WANT_END     send step.send (the goodbye, may be empty), close; take the finding
  *
  * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it
@@ -26,12 +30,15 @@
 
 #define DIALOGUE_MOST_LINE_BYTES ((size_t)64 * 1024)   /* contract 7 */
 #define DIALOGUE_MOST_READ_BYTES ((size_t)1024 * 1024) /* contract 7 */
+/* What a server may say to a session at rest; one that talks more is parted from (H2-48). */
+#define DIALOGUE_MOST_REST_BYTES ((size_t)64 * 1024)
 
 enum dialogue_want {
 	DIALOGUE_WANT_BYTES,
 	DIALOGUE_WANT_TLS,
 	DIALOGUE_WANT_LOGIN,
 	DIALOGUE_WANT_KEY,
+	DIALOGUE_WANT_REST,
 	DIALOGUE_WANT_END,
 	DIALOGUE_WANT_COUNT
 };
@@ -50,6 +57,7 @@ struct dialogue_settings {
 	struct bytes version;		 /* IMAP ID: ours; copied */
 	struct bytes nonce;		 /* SCRAM: by chance, printable, no comma; copied */
 	bool is_traced;			 /* keep a transcript (dialogue_transcript) */
+	bool may_rest; /* IMAP with a login: come to rest in the end's place where all went well */
 };
 
 struct dialogue;
@@ -72,13 +80,16 @@ void dialogue_login(struct dialogue *dialogue, struct secret *secret, struct dia
 void dialogue_key(
 	struct dialogue *dialogue, const struct digest *salted, struct dialogue_step *step);
 void dialogue_held(struct dialogue *dialogue, struct dialogue_step *step);
+/* Probes the session at rest by NOOP. may_rest: it may rest again. */
+void dialogue_wake(struct dialogue *dialogue, bool may_rest, struct dialogue_step *step);
 /* The peer closed or reset: what came before was already received. step.want is END, nothing to
  * send. */
 void dialogue_closed(struct dialogue *dialogue, struct dialogue_step *step);
 /* The stage's or the probe's time is over: END, with the goodbye where one can be said. */
 void dialogue_timeout(struct dialogue *dialogue, struct dialogue_step *step);
 
-/* After the end: the finding, the caller's now (finding_done()). Once. */
+/* At rest or after the end: the finding, the caller's now (finding_done()). Once for each rest, and
+ * once for the end: of a session that came to rest and ended in one step it is that of the rest. */
 void dialogue_take_finding(struct dialogue *dialogue, struct finding *out);
 /* "C: …" and "S: …" lines so far, secrets as <secret>; empty where not traced. Borrowed. */
 struct bytes dialogue_transcript(const struct dialogue *dialogue);

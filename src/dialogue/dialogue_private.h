@@ -27,6 +27,9 @@ struct dialogue_protocol {
 	/* The goodbye, where the session is at a place where one can be said. */
 	void (*put_goodbye)(struct dialogue *dialogue, struct buf *out);
 	struct line_reader *(*line)(struct dialogue *dialogue);
+	/* Lets go of what a session at rest does not need; NULL: it never rests. */
+	void (*rest)(struct dialogue *dialogue);
+	void (*wake)(struct dialogue *dialogue);
 };
 
 extern const struct dialogue_protocol smtp_protocol;
@@ -56,6 +59,10 @@ struct dialogue {
 	struct sasl sasl;
 	bool is_star_due; /* the server waits for a response, and "*" takes the exchange back */
 	struct finding finding;
+	bool may_rest;
+	bool has_rested; /* and `rested` was not taken yet */
+	struct finding rested;
+	size_t rest_bytes; /* that came while at rest */
 };
 
 /* How a dialogue may part. */
@@ -102,6 +109,8 @@ void dialogue_heard(struct dialogue *dialogue, struct bytes line);
  * changes nothing. */
 void dialogue_end(
 	struct dialogue *dialogue, enum finding_kind kind, enum stage stage, enum goodbye goodbye);
+/* All went well, and the session rests. */
+void dialogue_rest(struct dialogue *dialogue);
 /* Another protocol's greeting came: its name. */
 void dialogue_end_other_protocol(struct dialogue *dialogue, const char *name);
 /* ERR_LIMIT of the reader (contract 7). */

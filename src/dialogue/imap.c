@@ -249,10 +249,31 @@ say_noop(struct imap *d)
 static void
 on_noop(struct imap *d, const struct imap_response *response)
 {
-	if (response->status == REPLY_OK)
-		imap_end(d, FINDING_DONE);
-	else
+	if (response->status != REPLY_OK)
 		imap_end_refused(d, response);
+	else if (d->base.may_rest && d->base.endpoint->mechanism != MECHANISM_NONE)
+		dialogue_rest(&d->base);
+	else
+		imap_end(d, FINDING_DONE);
+}
+
+/* --- at rest: what comes is read and passed over (imap_receive.c), until it is probed again --- */
+
+static void
+imap_rest(struct dialogue *dialogue)
+{
+	struct imap *d = imap_of(dialogue);
+
+	buf_done(&d->beside);
+	if (line_piece(&d->reader.line).len == 0 && !d->reader.is_in_data)
+		buf_done_wiped(&d->reader.line.held);
+	buf_done_wiped(&dialogue->out);
+}
+
+static void
+imap_wake(struct dialogue *dialogue)
+{
+	imap_enter(imap_of(dialogue), IMAP_NOOP);
 }
 
 static void
@@ -308,4 +329,6 @@ const struct dialogue_protocol imap_protocol = {
 	.lost = imap_lost,
 	.put_goodbye = imap_put_goodbye,
 	.line = imap_line,
+	.rest = imap_rest,
+	.wake = imap_wake,
 };

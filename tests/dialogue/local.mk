@@ -239,6 +239,14 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-47_referral_bye.txt \
 	tests/dialogue/imap/H2-47_referral_no.txt \
 	tests/dialogue/imap/H4-17_latin_1_login.txt \
+	tests/dialogue/imap/H2-48_bye_autologout.txt \
+	tests/dialogue/imap/H2-48_exists_10000.txt \
+	tests/dialogue/imap/H2-48_junk_100_k.txt \
+	tests/dialogue/imap/H2-48_junk_line.txt \
+	tests/dialogue/imap/H2-48_noop_bad.txt \
+	tests/dialogue/imap/H2-48_noop_no.txt \
+	tests/dialogue/imap/H2-48_tagged_at_rest.txt \
+	tests/dialogue/imap/H2-48_vanished.txt \
 	tests/dialogue/imap/H7-23_backoff_named.txt \
 	tests/dialogue/imap/auth_backend_words.txt \
 	tests/dialogue/imap/auth_bye_protocol_errors.txt \
@@ -252,6 +260,11 @@ EXTRA_DIST += \
 	tests/dialogue/imap/greeting_timeout.txt \
 	tests/dialogue/imap/id_refused.txt \
 	tests/dialogue/imap/insecure_auth_takes_scram.txt \
+	tests/dialogue/imap/keep_bye_behind_noop.txt \
+	tests/dialogue/imap/keep_data_of_every_kind.txt \
+	tests/dialogue/imap/keep_noop.txt \
+	tests/dialogue/imap/keep_nothing_without_login.txt \
+	tests/dialogue/imap/keep_parting.txt \
 	tests/dialogue/imap/login_command.txt \
 	tests/dialogue/imap/login_contactadmin.txt \
 	tests/dialogue/imap/login_expired.txt \

@@ -9,7 +9,9 @@
  *	TLS                              TLS begins here; with security=tls it does so first
  *	held                             watch says no to the login
  *	close                            the peer is gone
- *	timeout                          the time is over
+ *	timeout                          the time is over, or we part from a session at rest
+ *	rest                             it is at rest, all well (given may_rest=true)
+ *	wake, wake last                  it is probed again; for the last time
  *	end    stage=done cause=ok       what the verdict must be
  *
  * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth,
@@ -462,6 +464,36 @@ tls_line(struct play *play)
 	take_step(play);
 }
 
+/* The probe before it must have gone well. */
+static void
+rest_line(struct play *play)
+{
+	struct finding finding;
+
+	settle(play);
+	if (play->step.want != DIALOGUE_WANT_REST) {
+		fail(play, "it is not at rest (stage %s)", stage_name(play->step.stage));
+		return;
+	}
+	dialogue_take_finding(play->dialogue, &finding);
+	if (finding.kind != FINDING_DONE || finding.stage != STAGE_DONE)
+		fail(play, "it rests, and its finding is %d", (int)finding.kind);
+	finding_done(&finding);
+}
+
+/* As the owner does: what was heard at rest may have ended it already. */
+static void
+wake_line(struct play *play, bool may_rest)
+{
+	settle(play);
+	if (play->step.want != DIALOGUE_WANT_REST) {
+		fail(play, "there is no session to wake");
+		return;
+	}
+	dialogue_wake(play->dialogue, may_rest, &play->step);
+	take_step(play);
+}
+
 static void
 play_line(struct play *play, struct bytes line)
 {
@@ -479,6 +511,10 @@ play_line(struct play *play, struct bytes line)
 		} else {
 			fail(play, "no login to hold");
 		}
+	} else if (bytes_equal(line, BYTES("rest"))) {
+		rest_line(play);
+	} else if (bytes_equal(line, BYTES("wake")) || bytes_equal(line, BYTES("wake last"))) {
+		wake_line(play, bytes_equal(line, BYTES("wake")));
 	} else if (bytes_equal(line, BYTES("close"))) {
 		settle(play);
 		if (play->step.want != DIALOGUE_WANT_END)
@@ -655,6 +691,7 @@ play_begin(struct play *play, const struct script *script)
 	is_well &= secret_new(bytes_of(secret), &play->secret) == ERR_OK;
 	settings.endpoint = play->endpoint;
 	settings.is_traced = true;
+	settings.may_rest = is_given(script, "may_rest");
 	is_well &= dialogue_new(&settings, &play->dialogue) == ERR_OK;
 	free(folder_side);
 	free(side_word);
