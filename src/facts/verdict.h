@@ -91,6 +91,7 @@ struct suggestion {
 
 struct verdict {
 	bool is_ok;
+	bool is_kept; /* the session stays open, by the token of this probe */
 	bool is_void; /* our own loop lost the time: not judged, run again (contract 7) */
 	enum stage stage;
 	enum cause cause;

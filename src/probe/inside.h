@@ -6,7 +6,8 @@
  *	keys.c       SCRAM's salted passwords, made beside the loop
  *	way.c        from its endpoint to a connected socket
  *	look.c       one more look, by TLS, at a port that was silent
- *	probe_end.c  its ends: verdict, doubt, goodbye
+ *	probe_end.c  its ends: verdict, doubt, goodbye, rest
+ *	kept.c       sessions at rest between two probes
  */
 #ifndef PROBE_INSIDE_H
 #define PROBE_INSIDE_H
@@ -27,6 +28,7 @@
 
 enum probe_state {
 	PROBE_NEW,	  /* waits for its turn to begin */
+	PROBE_PARTING,	  /* from a kept session; a connection of its own comes next */
 	PROBE_CONNECTING, /* stages dns and connect */
 	PROBE_PLACE,	  /* watch was asked for a connection to the address */
 	PROBE_TLS,	  /* the handshake */
@@ -39,6 +41,19 @@ enum probe_state {
 	PROBE_LOOKING, /* at a silent port, by TLS */
 	PROBE_ENDED,
 	PROBE_STATE_COUNT
+};
+
+/* What outlives the probe where a session is kept. */
+struct session {
+	struct stream *stream;
+	struct dialogue *dialogue;
+	struct endpoint *endpoint; /* as it was opened: held */
+	struct fingerprint fingerprint;
+	bool has_fingerprint; /* false: PREAUTH, no secret went out */
+	char *address;
+	enum family family;
+	wall_t since; /* it was opened */
+	int64_t suspend_before_us;
 };
 
 struct probe {
@@ -61,7 +76,13 @@ struct probe {
 	bool is_secret_kept; /* from a command's earlier run */
 	struct buf goodbye;  /* held back while in PROBE_DOUBTING */
 
+	bool may_keep;		/* leave the session open, where all goes well */
+	bool is_woken;		/* by a kept session: its failure is not the endpoint's */
+	struct session session; /* whence it came; stream and dialogue are the probe's meanwhile */
+
 	struct event timer;
+	uint64_t session_token; /* of the job: 0, or a kept session */
+	bool uses_session;
 	mono_t asked;
 	mono_t began;
 	mono_t ends; /* the whole probe's */
@@ -108,8 +129,14 @@ struct probes {
 	struct event reap;
 	struct event tick;
 	mono_t ticked;
-	int64_t lost_us; /* all that the loop was late, ever */
+	int64_t lost_us;   /* all that the loop was late, ever */
+	struct kept *kept; /* kept.c: at rest, by token */
+	struct kept *parting;
+	size_t parting_count;
+	int64_t slept_us; /* probes_suspended_us() when it was last looked at */
 };
+
+#define SUSPEND_LEAST_US (500 * US_PER_MS)
 
 static inline struct timeval
 timeval_of(int64_t us)
@@ -128,7 +155,8 @@ void probes_reap(struct probe *probe);
 
 /* ---- probe.c */
 
-/* Begins by the name; all else follows from the loop. */
+/* Begins by the name, all else follows from the loop; or by the kept session of its job: which it
+ * uses, or parts from before it connects. */
 void probe_start(struct probe *probe);
 void probe_on_timer(evutil_socket_t fd, short what, void *owner);
 /* The one place that assigns a state. */
@@ -165,6 +193,12 @@ void probe_end_void(struct probe *probe, const char *why);
 void probe_end_doubt(struct probe *probe);
 /* Our own end: said goodbye where that can be, and void. */
 void probe_end_early(struct probe *probe);
+/* All went well, and the session may be kept: its finding becomes the verdict, the session rests.
+ */
+void probe_end_at_rest(struct probe *probe);
+/* Says goodbye to the kept session that the probe has; then it opens one of its own. why: for the
+ * verdict's notes, may be NULL */
+void probe_part(struct probe *probe, struct bytes goodbye, const char *why);
 /* Lets go of everything that waits and of the connection. */
 void probe_close(struct probe *probe);
 
@@ -174,5 +208,20 @@ void probe_close(struct probe *probe);
 void probe_judge_silence(struct probe *probe);
 /* After the goodbye: true where the probe goes on by a look, which ends it. */
 bool probe_look(struct probe *probe);
+/* ---- kept.c */
+
+void session_done(struct session *session);
+/* Keeps it by this token. False: no memory, and it is still the caller's. */
+bool kept_put(struct probes *probes, uint64_t token, struct session *session);
+/* The caller's now, its stream still calls nobody until stream_hand_over(). False: there is none
+ * of that token; it was lost, and that is reported. */
+bool kept_take(struct probes *probes, uint64_t token, struct session *out);
+/* Goodbye to all; is_told: reported as lost. */
+void kept_part_all(struct probes *probes, bool is_told);
+/* After a sleep of this machine no session is worth to be kept (H7-02). */
+void kept_look_for_sleep(struct probes *probes);
+/* Those at rest, and those whose goodbye is under way. */
+size_t kept_count(const struct probes *probes);
+void kept_done(struct probes *probes);
 
 #endif

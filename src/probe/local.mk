@@ -4,6 +4,7 @@ src_probe_libprobe_a_SOURCES = \
 	src/probe/keys.c src/probe/keys.h \
 	src/probe/look.c \
 	src/probe/peek.c src/probe/peek.h \
+	src/probe/kept.c \
 	src/probe/probe.c src/probe/probe.h \
 	src/probe/probe_end.c \
 	src/probe/probes.c \

@@ -1,6 +1,7 @@
 /*
  * probe.c: one probe in the order of its life: name -> connection -> (proxy) -> (TLS) -> dialogue
- * <-> secret, leave -> end (probe_end.c). Layer: probe.
+ * <-> secret, leave -> end (probe_end.c). Or, by a session that was kept: secret -> dialogue ->
+ * end; where that session fails it is parted from, and the probe begins by the name. Layer: probe.
  *
  * Each state waits for exactly one thing, and one timer (the stage's or the probe's end, whichever
  * is nearer) bounds it. Not here: when to probe (watch/).
@@ -29,6 +30,7 @@
 
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
+	[PROBE_PARTING] = "parting",
 	[PROBE_CONNECTING] = "connecting",
 	[PROBE_PLACE] = "place",
 	[PROBE_TLS] = "tls",
@@ -126,6 +128,8 @@ end_no_memory(struct probe *probe)
 	probe_end_cause(probe, probe->stage, CAUSE_LOCAL_LIMIT, "out of memory");
 }
 
+static void wake_session(struct probe *probe);
+
 static void
 on_secret(void *owner, const struct secret_answer *answer)
 {
@@ -144,6 +148,10 @@ on_secret(void *owner, const struct secret_answer *answer)
 		return;
 	}
 	verdict->has_fingerprint = true;
+	if (probe->is_woken) {
+		wake_session(probe);
+		return;
+	}
 	probe->secret = secret_hold(answer->secret);
 	probe->is_secret_kept = answer->is_kept;
 	probe_enter(probe, PROBE_LEAVE);
@@ -284,6 +292,9 @@ probe_handle_step(struct probe *probe, const struct dialogue_step *step)
 	case DIALOGUE_WANT_KEY:
 		ask_key(probe, &step->key);
 		break;
+	case DIALOGUE_WANT_REST:
+		probe_end_at_rest(probe);
+		break;
 	case DIALOGUE_WANT_END:
 	case DIALOGUE_WANT_COUNT:
 		break;
@@ -390,11 +401,17 @@ on_tls_failed(void *owner, const struct tls_failure *why)
 	}
 }
 
+static void open_own(struct probe *probe);
+
 static void
 on_gone(void *owner)
 {
-	if (!probe_look(owner))
-		probe_end(owner);
+	struct probe *probe = owner;
+
+	if (probe->state == PROBE_PARTING)
+		open_own(probe);
+	else if (!probe_look(probe))
+		probe_end(probe);
 }
 
 /* ---- the connection ---- */
@@ -418,6 +435,7 @@ start_dialogue(struct probe *probe)
 		.helo_name = bytes_of(probe->probes->helo_name),
 		.version = BYTES(PACKAGE_VERSION),
 		.is_traced = probe->is_traced,
+		.may_rest = probe->may_keep,
 	};
 	struct dialogue_step step = { 0 };
 	struct buf nonce = { 0 };
@@ -479,6 +497,14 @@ probe_place(struct probe *probe, bool is_allowed)
 	}
 }
 
+static const struct stream_calls stream_calls = {
+	.received = on_received,
+	.tls_started = on_tls_started,
+	.tls_failed = on_tls_failed,
+	.lost = on_lost,
+	.gone = on_gone,
+};
+
 static void
 end_unconnected(struct probe *probe, const struct way_end *end)
 {
@@ -490,15 +516,7 @@ end_unconnected(struct probe *probe, const struct way_end *end)
 static void
 start_stream(struct probe *probe, int fd, const struct address *address)
 {
-	static const struct stream_calls calls = {
-		.received = on_received,
-		.tls_started = on_tls_started,
-		.tls_failed = on_tls_failed,
-		.lost = on_lost,
-		.gone = on_gone,
-	};
-
-	if (stream_new(probe->probes->base, fd, &calls, probe, &probe->stream) != ERR_OK) {
+	if (stream_new(probe->probes->base, fd, &stream_calls, probe, &probe->stream) != ERR_OK) {
 		probe->stream = NULL;
 		close(fd);
 		end_no_memory(probe);
@@ -536,8 +554,8 @@ has_two_families(const struct endpoint *endpoint)
 	       !endpoint->is_address;
 }
 
-void
-probe_start(struct probe *probe)
+static void
+connect_own(struct probe *probe)
 {
 	static const struct way_calls calls = {
 		.resolved = on_resolved, .ended = on_way_ended, .may_try = on_may_try
@@ -555,6 +573,100 @@ probe_start(struct probe *probe)
 		probe->way = NULL;
 		probe_end_cause(probe, STAGE_DNS, CAUSE_LOCAL_LIMIT, "out of memory");
 	}
+}
+
+/* ---- a session that was kept ---- */
+
+/* It is parted from: nothing of it is left. */
+static void
+open_own(struct probe *probe)
+{
+	struct verdict *verdict = probe->verdict;
+
+	stream_free(probe->stream);
+	probe->stream = NULL;
+	dialogue_free(probe->dialogue);
+	probe->dialogue = NULL;
+	session_done(&probe->session);
+	free(verdict->address);
+	verdict->address = NULL;
+	verdict->has_fingerprint = false;
+	connect_own(probe);
+}
+
+static void
+part_unused(struct probe *probe, const char *why)
+{
+	struct dialogue_step step = { 0 };
+
+	dialogue_timeout(probe->dialogue, &step);
+	probe_part(probe, step.send, why);
+}
+
+/* A server that is silent must leave time for a session of our own (H2-48). */
+static void
+wake_session(struct probe *probe)
+{
+	struct dialogue_step step = { 0 };
+	mono_t most;
+
+	if (probe->session.has_fingerprint &&
+		!fingerprint_equal(probe->session.fingerprint, probe->verdict->fingerprint)) {
+		part_unused(probe, "the secret is another than that of the kept session");
+		return;
+	}
+	dialogue_wake(probe->dialogue, probe->may_keep, &step);
+	probe_handle_step(probe, &step);
+	most = mono_add(mono_now(), probe->endpoint->timeout_us / 3);
+	if (probe->state == PROBE_TALKING && mono_is_before(most, probe->stage_ends)) {
+		probe->stage_ends = most;
+		probe_arm_timer(probe);
+	}
+}
+
+/* False: it is lost, and the probe begins as one without it. */
+static bool
+take_session(struct probe *probe)
+{
+	struct session *session = &probe->session;
+
+	if (!kept_take(probe->probes, probe->session_token, session))
+		return false;
+	probe->stream = session->stream;
+	session->stream = NULL;
+	probe->dialogue = session->dialogue;
+	session->dialogue = NULL;
+	stream_hand_over(probe->stream, &stream_calls, probe);
+	if (!probe->uses_session) {
+		part_unused(probe, NULL);
+		return true;
+	}
+	/* Watch parts from what a reload changed; a job under way meanwhile is looked at here
+	 * (H2-49). */
+	if (!endpoint_equal(session->endpoint, probe->endpoint)) {
+		part_unused(probe, "the kept session was opened by other settings: opened anew");
+		return true;
+	}
+	if (probe->suspend_before_us - session->suspend_before_us >= SUSPEND_LEAST_US) {
+		part_unused(probe, "this machine slept: the kept session was opened anew");
+		return true;
+	}
+	probe->is_woken = true;
+	probe->verdict->address = session->address;
+	session->address = NULL;
+	probe->verdict->family = session->family;
+	if (session->has_fingerprint)
+		ask_secret(probe);
+	else
+		wake_session(probe);
+	return true;
+}
+
+void
+probe_start(struct probe *probe)
+{
+	if (probe->session_token == 0 || !take_session(probe))
+		connect_own(probe);
 }
 
 /* ---- out of time ---- */
@@ -635,6 +747,7 @@ on_timeout(struct probe *probe)
 		probe_end_doubt(probe);
 		break;
 	case PROBE_NEW:
+	case PROBE_PARTING:
 	case PROBE_GOODBYE:
 	case PROBE_LOOKING:
 	case PROBE_ENDED:

@@ -39,6 +39,9 @@ struct probe_job {
 			 * the secret unless the secret changed: the fingerprint is asked all the
 			 * same */
 	bool is_traced;
+	uint64_t session;  /* the token of the probe that left a kept session; 0: none */
+	bool uses_session; /* by NOOP in it; else said goodbye to before anything is connected */
+	bool may_keep;	   /* where all goes well the session stays, by `token` (verdict.is_kept) */
 };
 
 /* A stage that is over, and well so. */
@@ -66,6 +69,9 @@ struct probes_calls {
 	 * is_traced. */
 	void (*ended)(
 		void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
+	/* The kept session that this probe left is gone, by what the server did or by a sleep of
+	 * this machine; nothing of it is a verdict. */
+	void (*session_lost)(void *owner, uint64_t token);
 };
 
 struct probes_settings {
@@ -86,9 +92,13 @@ void probes_start(struct probes *probes, const struct probe_job *job);
 /* Late answers are dropped, here and below. Not allowed: it ends void. */
 void probes_connect(struct probes *probes, struct probe_ref ref, bool is_allowed);
 void probes_leave(struct probes *probes, struct probe_ref ref, enum leave leave);
-/* Says goodbye in every probe that can and ends it (verdict void), within a second. For the
- * daemon's end. */
+/* Says goodbye to the kept session that the probe of this token left; nothing where there is none
+ * (any more). */
+void probes_part(struct probes *probes, uint64_t token);
+/* Says goodbye in every probe that can and ends it (verdict void), and to every kept session,
+ * within a second. For the daemon's end. */
 void probes_goodbye(struct probes *probes);
+/* Probes in flight, and sessions kept or parted from. */
 size_t probes_count(const struct probes *probes);
 /* New settings for probes that begin later (reload). ERR_MEMORY, ERR_IO: as it was */
 CHECKED enum err probes_reconfigure(struct probes *probes, const struct probes_settings *settings);

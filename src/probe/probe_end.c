@@ -18,7 +18,6 @@
 #endif
 
 #define LOST_VOID_US US_PER_S /* H7-03: so much of our own in a probe makes its failure void */
-#define SUSPEND_LEAST_US (500 * US_PER_MS)
 
 /* Was so much of this probe's time lost by our side that its failure says nothing? */
 static bool
@@ -185,6 +184,22 @@ probe_end_doubt(struct probe *probe)
 
 /* ---- the dialogue's end, and ours ---- */
 
+static void
+take_verdict(struct probe *probe, struct finding *finding)
+{
+	struct buf time = { 0 };
+
+	diagnose_finding(probe->endpoint, finding, probe->verdict);
+	finding_done(finding);
+	if (probe->is_woken) {
+		wall_put_s(&time, probe->session.since);
+		verdict_note(probe->verdict, "probed in a session kept since %s",
+			time.at ? time.at : "?");
+		buf_done(&time);
+	}
+	close_verdict(probe);
+}
+
 /* The dialogue has come to its end: its finding becomes the verdict, then the goodbye. */
 void
 probe_end_dialogue(struct probe *probe, const struct dialogue_step *step)
@@ -192,9 +207,12 @@ probe_end_dialogue(struct probe *probe, const struct dialogue_step *step)
 	struct finding finding = { 0 };
 
 	dialogue_take_finding(probe->dialogue, &finding);
-	diagnose_finding(probe->endpoint, &finding, probe->verdict);
-	finding_done(&finding);
-	close_verdict(probe);
+	if (probe->is_woken && finding.kind != FINDING_DONE) {
+		finding_done(&finding);
+		probe_part(probe, step->send, "the kept session was lost: opened anew");
+		return;
+	}
+	take_verdict(probe, &finding);
 	probe_judge_silence(probe);
 	if (!doubt(probe, step->send))
 		say_goodbye(probe, step->send);
@@ -212,10 +230,63 @@ probe_end_early(struct probe *probe)
 	} else if (probe_is_in_dialogue(probe)) {
 		cancel_asks(probe);
 		probe->is_secret_kept = false;
+		probe->is_woken = false;
 		dialogue_timeout(probe->dialogue, &step);
 		probe_end_dialogue(probe, &step);
 		probe->verdict->is_void = true;
 	} else {
 		probe_end_void(probe, "the daemon ends");
 	}
+}
+
+/* ---- a session that is kept, and one that is parted from before the probe's own ---- */
+
+void
+probe_end_at_rest(struct probe *probe)
+{
+	struct finding finding = { 0 };
+	struct dialogue_step step = { 0 };
+	struct verdict *verdict = probe->verdict;
+	struct session session = { .stream = probe->stream,
+		.dialogue = probe->dialogue,
+		.fingerprint = verdict->fingerprint,
+		.has_fingerprint = verdict->has_fingerprint,
+		.address = verdict->address ? strdup(verdict->address) : NULL,
+		.family = verdict->family,
+		.since = probe->is_woken ? probe->session.since : verdict->began,
+		.suspend_before_us = probe->suspend_before_us };
+
+	dialogue_take_finding(probe->dialogue, &finding);
+	take_verdict(probe, &finding);
+	session.endpoint = endpoint_hold(probe->endpoint);
+	if (kept_put(probe->probes, probe->token, &session)) {
+		verdict->is_kept = true;
+		probe->stream = NULL;
+		probe->dialogue = NULL;
+		probe_end(probe);
+		return;
+	}
+	session.stream = NULL;
+	session.dialogue = NULL;
+	session_done(&session);
+	dialogue_timeout(probe->dialogue, &step);
+	say_goodbye(probe, step.send);
+}
+
+/* Of the kept session nothing counts, its times neither (H2-48). */
+void
+probe_part(struct probe *probe, struct bytes goodbye, const char *why)
+{
+	struct verdict *verdict = probe->verdict;
+
+	event_del(&probe->timer); /* the goodbye has its own second */
+	cancel_asks(probe);
+	probe->is_woken = false;
+	probe->stage = STAGE_CONFIG;
+	for (size_t stage = 0; stage < STAGE_COUNT; stage++)
+		verdict->times_us[stage] = -1;
+	if (why)
+		verdict_note(verdict, "%s", why);
+	probe_enter(probe, PROBE_PARTING);
+	stream_goodbye(probe->stream, goodbye);
 }

@@ -32,6 +32,7 @@ on_tick(evutil_socket_t fd, short what, void *owner)
 	if (late_us >= LATE_LEAST_US)
 		probes->lost_us += late_us;
 	probes->ticked = now;
+	kept_look_for_sleep(probes);
 	if (probes->count > 0)
 		event_add(&probes->tick, &wait);
 }
@@ -89,6 +90,7 @@ probe_free(struct probe *probe)
 	secret_free(probe->secret);
 	endpoint_free(probe->endpoint);
 	verdict_free(probe->verdict);
+	session_done(&probe->session);
 	buf_done_wiped(&probe->goodbye);
 	free(probe);
 }
@@ -133,6 +135,7 @@ begin(struct probe *probe)
 	probe->verdict->began = wall_now();
 	probe->verdict->waited_us = mono_since(probe->began, probe->asked);
 	probe_start(probe);
+	kept_look_for_sleep(probes);
 }
 
 /* A few of those that wait; the rest on a later turn, behind what is ready by then. */
@@ -187,6 +190,7 @@ probes_new(struct event_base *base, const struct probes_settings *settings,
 	probes->owner = owner;
 	probes->fingerprint_key = settings->fingerprint_key;
 	probes->ended_end = &probes->ended;
+	probes->slept_us = probes_suspended_us();
 	event_assign(&probes->reap, base, -1, 0, on_reap, probes);
 	evtimer_assign(&probes->tick, base, on_tick, probes);
 	evtimer_assign(&probes->begin, base, on_begin, probes);
@@ -214,6 +218,7 @@ probes_free(struct probes *probes)
 		if (probes->slots[i].probe)
 			probe_free(probes->slots[i].probe);
 	}
+	kept_done(probes);
 	event_del(&probes->reap);
 	event_del(&probes->begin);
 	event_del(&probes->tick);
@@ -264,6 +269,9 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	probe->is_traced = job->is_traced;
 	if (job->address)
 		strncpy(probe->address, job->address, sizeof(probe->address) - 1);
+	probe->may_keep = job->may_keep;
+	probe->session_token = job->session;
+	probe->uses_session = job->uses_session;
 	probe->stage = STAGE_CONFIG;
 	evtimer_assign(&probe->timer, probes->base, probe_on_timer, probe);
 	return probe;
@@ -331,12 +339,13 @@ probes_goodbye(struct probes *probes)
 		if (probe && probe->state != PROBE_ENDED && probe->state != PROBE_GOODBYE)
 			probe_end_early(probe);
 	}
+	kept_part_all(probes, false);
 }
 
 size_t
 probes_count(const struct probes *probes)
 {
-	return probes->count;
+	return probes->count + kept_count(probes);
 }
 
 enum err
