@@ -168,6 +168,15 @@ put_in_flight(const struct figure *figure, const struct control *control, struct
 }
 
 static void
+put_sessions_kept(const struct figure *figure, const struct control *control, struct buf *out)
+{
+	struct watch_counts counts;
+
+	watch_counts(control->watch, &counts);
+	put_plain(out, figure, counts.sessions_kept);
+}
+
+static void
 put_none(const struct figure *figure, const struct control *control, struct buf *out)
 {
 	put_plain(out, figure, 0);
@@ -353,6 +362,7 @@ static const struct figure figures[] = {
 	{ METRIC_UPLINK_UP, .put = put_one },
 	{ METRIC_BRAKES_OPEN, .put = put_brakes },
 	{ METRIC_PROBES_IN_FLIGHT, .put = put_in_flight },
+	{ METRIC_SESSIONS_KEPT, .put = put_sessions_kept },
 	{ METRIC_PROBES_TOTAL, .put = put_probes },
 	{ METRIC_PROBE_DURATION, .put = put_durations },
 	{ METRIC_PROBE_LATENESS, .put = put_lateness },

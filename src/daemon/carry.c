@@ -26,10 +26,17 @@ do_probe(struct daemon *daemon, const struct watch_command *command)
 		settings_find(daemon->settings, bytes_of(command->name));
 	struct endpoint *endpoint = mailbox ? mailbox->sides[command->side] : NULL;
 	struct verdict *verdict;
+	struct probe_job job = { .endpoint = endpoint,
+		.token = command->token,
+		.address = command->address,
+		.session = command->session,
+		.uses_session = command->uses_session,
+		.may_keep = command->may_keep };
 
-	if (endpoint && loops_probe(daemon->loops, endpoint, command->token, command->address,
-				false) == ERR_OK)
+	if (endpoint && loops_probe(daemon->loops, &job) == ERR_OK)
 		return;
+	if (command->session)
+		loops_part(daemon->loops, command->session);
 	/* Our own side: not judged, tried again. */
 	verdict = verdict_new();
 	if (!verdict)
@@ -72,6 +79,9 @@ do_command(struct daemon *daemon, struct watch_command *command)
 		break;
 	case WATCH_GUEST:
 		checks_begun(daemon, command->token, command->address);
+		break;
+	case WATCH_PART:
+		loops_part(daemon->loops, command->token);
 		break;
 	case WATCH_LEAVE:
 		if (command->after_stored)
@@ -241,12 +251,22 @@ on_login_accepted(void *owner, uint64_t token)
 	carry_out(daemon);
 }
 
+static void
+on_session_lost(void *owner, uint64_t token)
+{
+	struct daemon *daemon = owner;
+
+	watch_session_lost(daemon->watch, mono_now(), wall_now(), token);
+	carry_out(daemon);
+}
+
 const struct loops_calls carry_loops_calls = {
 	.ask_connect = on_ask_connect,
 	.ask_login = on_ask_login,
 	.login_accepted = on_login_accepted,
 	.passed = on_passed,
 	.ended = on_ended,
+	.session_lost = on_session_lost,
 };
 
 /* ---- what the outbox reports */

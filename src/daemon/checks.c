@@ -316,10 +316,13 @@ checks_begun(struct daemon *daemon, uint64_t token, const char *address)
 {
 	struct running *running = find_token(daemon, token);
 	struct verdict *verdict;
+	struct probe_job job = { .token = token, .address = address, .is_traced = true };
 
-	if (running && loops_probe(daemon->loops, check_endpoint(running->check, running->side),
-			       token, address, true) == ERR_OK)
-		return;
+	if (running) {
+		job.endpoint = check_endpoint(running->check, running->side);
+		if (loops_probe(daemon->loops, &job) == ERR_OK)
+			return;
+	}
 	verdict = verdict_new();
 	if (!verdict)
 		return; /* its place is lost until the next start */

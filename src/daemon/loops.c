@@ -25,6 +25,7 @@ enum message_kind {
 	MESSAGE_JOB,
 	MESSAGE_CONNECT,
 	MESSAGE_LEAVE,
+	MESSAGE_PART,
 	MESSAGE_RECONFIGURE,
 	MESSAGE_PING,
 	MESSAGE_END,
@@ -34,18 +35,18 @@ enum message_kind {
 	MESSAGE_ACCEPTED,
 	MESSAGE_PASSED,
 	MESSAGE_ENDED,
+	MESSAGE_SESSION_LOST,
 };
 
 struct message {
 	struct queue_node node;
 	enum message_kind kind;
 	uint64_t token;
-	struct endpoint *endpoint;	 /* JOB: held */
+	struct probe_job job;		 /* JOB: its endpoint is held */
 	char address[ADDRESS_KEY_ROOM];	 /* JOB, ASK_CONNECT */
 	struct probe_ref ref;		 /* CONNECT, LEAVE, ASK, ASK_CONNECT */
 	bool is_allowed;		 /* CONNECT, LEAVE */
 	struct fingerprint fingerprint;	 /* ASK */
-	bool is_traced;			 /* JOB */
 	struct probe_step step;		 /* PASSED */
 	struct verdict *verdict;	 /* ENDED */
 	mono_t sent;			 /* JOB, PING */
@@ -105,7 +106,7 @@ message_new(enum message_kind kind, uint64_t token)
 static void
 message_free(struct message *message)
 {
-	endpoint_free(message->endpoint);
+	endpoint_free(message->job.endpoint);
 	verdict_free(message->verdict);
 	buf_done(&message->transcript);
 	free((char *)message->settings.helo_name);
@@ -190,12 +191,23 @@ loop_passed(void *owner, uint64_t token, const struct probe_step *step)
 	queue_put(loop->loops->out, &message->node);
 }
 
+static void
+loop_session_lost(void *owner, uint64_t token)
+{
+	struct loop *loop = owner;
+	struct message *message = message_new(MESSAGE_SESSION_LOST, token);
+
+	if (message) /* else the next probe finds none, and logs in */
+		queue_put(loop->loops->out, &message->node);
+}
+
 static const struct probes_calls loop_calls = {
 	.ask_connect = loop_ask_connect,
 	.ask_login = loop_ask_login,
 	.login_accepted = loop_login_accepted,
 	.passed = loop_passed,
 	.ended = loop_ended,
+	.session_lost = loop_session_lost,
 };
 
 static void
@@ -225,12 +237,12 @@ loop_do(struct loop *loop, struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_JOB:
-		probes_start(loop->probes, &(struct probe_job){ .endpoint = message->endpoint,
-						   .token = message->token,
-						   .address = message->address,
-						   .asked = message->sent,
-						   .may_login = true,
-						   .is_traced = message->is_traced });
+		message->job.address = message->address;
+		message->job.asked = message->sent;
+		probes_start(loop->probes, &message->job);
+		break;
+	case MESSAGE_PART:
+		probes_part(loop->probes, message->token);
 		break;
 	case MESSAGE_CONNECT:
 		probes_connect(loop->probes, message->ref, message->is_allowed);
@@ -257,6 +269,7 @@ loop_do(struct loop *loop, struct message *message)
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_PASSED:
 	case MESSAGE_ENDED:
+	case MESSAGE_SESSION_LOST:
 		break;
 	}
 	message_free(message);
@@ -392,6 +405,8 @@ on_loop_message(struct loops *loops, struct message *message)
 		message->verdict = NULL;
 		loops->calls->ended(
 			loops->owner, message->token, verdict, buf_bytes(&message->transcript));
+	} else if (message->kind == MESSAGE_SESSION_LOST) {
+		loops->calls->session_lost(loops->owner, message->token);
 	}
 	message_free(message);
 }
@@ -474,29 +489,30 @@ loops_start(struct event_base *base, unsigned count, const struct probes_setting
 }
 
 enum err
-loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token, const char *address,
-	bool is_traced)
+loops_probe(struct loops *loops, const struct probe_job *job)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
-	struct message *message = message_new(MESSAGE_JOB, token);
+	struct message *message = message_new(MESSAGE_JOB, job->token);
 	bool is_in = false;
 
 	if (flight && message) {
-		flight->token = token;
+		flight->token = job->token;
 		flight->loop =
-			&loops->items[hash_bytes(bytes_of(endpoint->host), 0) % loops->count];
-		HASH_ADD(hh, loops->flights, token, sizeof(token), flight);
-		is_in = find_flight(loops, token) == flight; /* an add without memory is quiet */
+			&loops->items[hash_bytes(bytes_of(job->endpoint->host), 0) % loops->count];
+		HASH_ADD(hh, loops->flights, token, sizeof(job->token), flight);
+		is_in = find_flight(loops, job->token) ==
+			flight; /* an add without memory is quiet */
 	}
 	if (!is_in) {
 		free(flight);
 		free(message);
 		return ERR_MEMORY;
 	}
-	message->endpoint = endpoint_hold(endpoint);
-	snprintf(message->address, sizeof(message->address), "%s", address);
+	message->job = *job;
+	message->job.endpoint = endpoint_hold(job->endpoint);
+	message->job.may_login = true;
+	snprintf(message->address, sizeof(message->address), "%s", job->address);
 	message->sent = mono_now();
-	message->is_traced = is_traced;
 	queue_put(flight->loop->in, &message->node);
 	return ERR_OK;
 }
@@ -512,6 +528,18 @@ loops_connect(struct loops *loops, uint64_t token, bool is_allowed)
 	message->ref = flight->ref;
 	message->is_allowed = is_allowed;
 	queue_put(flight->loop->in, &message->node);
+}
+
+void
+loops_part(struct loops *loops, uint64_t token)
+{
+	/* One of them has it; the others pass it over. */
+	for (unsigned i = 0; i < loops->count; i++) {
+		struct message *message = message_new(MESSAGE_PART, token);
+
+		if (message) /* else its server ends it */
+			queue_put(loops->items[i].in, &message->node);
+	}
 }
 
 void

@@ -24,6 +24,8 @@ struct loops_calls {
 	/* verdict is the callee's; transcript is borrowed, empty unless it was traced. */
 	void (*ended)(
 		void *owner, uint64_t token, struct verdict *verdict, struct bytes transcript);
+	/* The kept session that this probe left is gone. */
+	void (*session_lost)(void *owner, uint64_t token);
 };
 
 /* base: the main loop's. ERR_MEMORY, ERR_IO: no thread could be made, nothing is left of it
@@ -31,10 +33,10 @@ struct loops_calls {
 CHECKED enum err loops_start(struct event_base *base, unsigned count,
 	const struct probes_settings *settings, const struct loops_calls *calls, void *owner,
 	struct loops **out, struct fault *why);
-/* ERR_MEMORY: nothing was begun. token is the caller's and must be new. address: where it may
- * connect without asking, "" nowhere. */
-CHECKED enum err loops_probe(struct loops *loops, struct endpoint *endpoint, uint64_t token,
-	const char *address, bool is_traced);
+/* ERR_MEMORY: nothing was begun. job->token is the caller's and must be new. */
+CHECKED enum err loops_probe(struct loops *loops, const struct probe_job *job);
+/* Goodbye to the kept session that this probe left. */
+void loops_part(struct loops *loops, uint64_t token);
 /* Tokens that are not in flight are dropped, here and below. */
 void loops_connect(struct loops *loops, uint64_t token, bool is_allowed);
 void loops_leave(struct loops *loops, uint64_t token, bool is_allowed);

@@ -67,6 +67,7 @@ attach(struct watch *watch, struct watched *endpoint, struct server *server,
 static void
 endpoint_end(struct watch *watch, struct watched *endpoint)
 {
+	kept_part(watch, endpoint);
 	detach(watch, endpoint);
 	heap_remove(&watch->judges, &endpoint->judge);
 	schedule_requests_done(watch, endpoint);
@@ -120,7 +121,8 @@ rules_equal(const struct watch_rules *a, const struct watch_rules *b)
 {
 	return a->interval_us == b->interval_us && a->retry_interval_us == b->retry_interval_us &&
 	       a->retry_max_us == b->retry_max_us && a->confirm == b->confirm &&
-	       a->recover == b->recover && a->cert_warn_count == b->cert_warn_count &&
+	       a->recover == b->recover && a->keep_us == b->keep_us &&
+	       a->cert_warn_count == b->cert_warn_count &&
 	       memcmp(a->cert_warn_s, b->cert_warn_s,
 		       a->cert_warn_count * sizeof(a->cert_warn_s[0])) == 0;
 }
@@ -156,11 +158,16 @@ change_endpoint(struct watch *watch, struct plan *plan, enum side side)
 	const struct watch_endpoint *wanted = &plan->wanted->sides[side];
 	bool is_moved = endpoint->server != plan->servers[side] ||
 			endpoint->account != plan->accounts[side] || wanted->is_changed;
-	bool is_paced = endpoint->rules.interval_us != wanted->rules.interval_us;
+	bool is_paced = endpoint->rules.interval_us != wanted->rules.interval_us ||
+			endpoint->rules.keep_us != wanted->rules.keep_us;
 	bool is_same = rules_equal(&endpoint->rules, &wanted->rules);
 
 	if (!is_moved && is_same)
 		return false;
+	if (endpoint->server != plan->servers[side] || wanted->rules.keep_us == 0)
+		kept_part(watch, endpoint);
+	else if (is_moved)
+		kept_expire(endpoint);
 	if (is_moved || is_paced) {
 		detach(watch, endpoint);
 		attach(watch, endpoint, plan->servers[side], plan->accounts[side], &wanted->rules);

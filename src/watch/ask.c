@@ -15,6 +15,7 @@ mailbox_off(struct watch *watch, struct mailbox *mailbox, bool *by, bool value)
 
 		if (!endpoint)
 			continue;
+		kept_part(watch, endpoint);
 		server_leave(watch, endpoint);
 		schedule_remove(watch, endpoint);
 		watch_first_seen(watch, endpoint);
@@ -270,7 +271,8 @@ watch_probe_now(struct watch *watch, mono_t now, wall_t wall, uint32_t index, ui
 					     : "the mailbox is disabled in the settings");
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		sides += mailbox->sides[side] != NULL;
-		held += mailbox->sides[side] && account_holds(watch, mailbox->sides[side]);
+		held += mailbox->sides[side] && account_holds(watch, mailbox->sides[side]) &&
+			kept_needs_login(watch, mailbox->sides[side]);
 	}
 	if (held == sides)
 		return conflict_of_brake(watch, mailbox, why);

@@ -33,12 +33,12 @@ watch_stretch(const struct watch_load *load, bool *by_connections)
 	return most > 1 ? most : 1;
 }
 
-int64_t
-budget_stretch(const struct budget *budget)
+static int64_t
+stretch_by(const struct budget *budget, uint64_t rate, uint64_t login_rate)
 {
 	const struct watch_load load = {
-		.probes_per_s = (double)budget->rate / RATE_PERIOD_S,
-		.logins_per_s = (double)budget->login_rate / RATE_PERIOD_S,
+		.probes_per_s = (double)rate / RATE_PERIOD_S,
+		.logins_per_s = (double)login_rate / RATE_PERIOD_S,
 		.probe_us = budget->mean_us < 0 ? WATCH_PROBE_USUAL_US : budget->mean_us,
 		.connections = budget->connections,
 		.logins_per_minute = budget->logins_per_minute,
@@ -48,18 +48,36 @@ budget_stretch(const struct budget *budget)
 	return stretch > 1 ? (int64_t)(stretch * 1000) + 1 : 1000;
 }
 
-void
-budget_join(struct budget *budget, uint64_t rate, bool has_login)
+int64_t
+budget_stretch_of_logins(const struct budget *budget)
 {
-	budget->rate += rate;
-	budget->login_rate += has_login ? rate : 0;
+	return stretch_by(budget, 0, budget->login_rate);
+}
+
+int64_t
+budget_stretch_of_connections(const struct budget *budget)
+{
+	return stretch_by(budget, budget->rate, 0);
 }
 
 void
-budget_leave(struct budget *budget, uint64_t rate, bool has_login)
+budget_join(struct budget *budget, uint64_t rate, uint64_t login_rate)
+{
+	budget->rate += rate;
+	budget->login_rate += login_rate;
+}
+
+void
+budget_leave(struct budget *budget, uint64_t rate, uint64_t login_rate)
 {
 	budget->rate -= rate;
-	budget->login_rate -= has_login ? rate : 0;
+	budget->login_rate -= login_rate;
+}
+
+bool
+budget_is_full(const struct budget *budget)
+{
+	return budget->in_flight + budget->resting.count >= budget->connections;
 }
 
 /* ---- starts */
@@ -175,4 +193,5 @@ budget_done(struct budget *budget)
 {
 	free(budget->logins);
 	budget->logins = NULL;
+	heap_done(&budget->resting);
 }

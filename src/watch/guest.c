@@ -146,6 +146,8 @@ guest_start(struct watch *watch, struct server *server)
 	struct probe *probe = server->guests;
 
 	dequeue(server, probe);
+	kept_make_room(watch, &server->budget);
+	kept_make_room(watch, &server->peer->budget);
 	probe->start = watch->now;
 	server->budget.in_flight++;
 	probe->peer = server->peer;

@@ -110,16 +110,24 @@ enum turn_kind {
 	TURN_COUNT
 };
 
+/* Those of a server that wait for their turn. */
+enum ready_kind {
+	READY_LOGIN, /* that will log in: by the even spacing */
+	READY_FREE,  /* in a kept session, or without any login */
+	READY_COUNT
+};
+
 /* What is asked of one place: a server by its name, or an address by all names there. */
 struct budget {
 	unsigned connections;
 	unsigned logins_per_minute;
 	unsigned in_flight;
 	uint64_t rate;	     /* probes in 10^9 s, as the settings ask */
-	uint64_t login_rate; /* of those that log in */
+	uint64_t login_rate; /* logins in that time, with the sessions that are kept now */
 	int64_t mean_us;     /* how long its probes take; -1: not known */
 	mono_t next_start;   /* the even spacing of starts */
 	mono_t next_login;   /* and of logins */
+	struct heap resting; /* kept sessions: connections too; the next to give way on top */
 	int64_t *logins; /* when the last logins went out: a ring of logins_per_minute, mono us */
 	unsigned logins_room;
 	unsigned logins_next;
@@ -154,10 +162,11 @@ struct server {
 	size_t owners;		 /* endpoints and probes */
 	struct peer *peer;
 	struct peer alone; /* where it stands while its address is not known */
-	struct heap ready;
+	struct heap ready[READY_COUNT];
 	struct probe *guests;  /* that wait for their turn, in order; before all of ready */
 	struct heap_node turn; /* in peer->servers */
 	struct slowed slowed;
+	unsigned pacing; /* probes in watch.paced */
 	bool has_hung;	 /* its last probe ended by a timeout */
 	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
 	mono_t wait_began;
@@ -196,14 +205,36 @@ struct probe {
 	enum login_step step;
 	struct fingerprint fingerprint;
 	bool is_booked;
-	bool is_try;	/* the one login that brake_retry allows */
-	bool is_permit; /* the one login that resume allows */
-	bool is_hung;	/* its server had hung when it began */
+	bool is_try;	   /* the one login that brake_retry allows */
+	bool is_permit;	   /* the one login that resume allows */
+	bool is_hung;	   /* its server had hung when it began */
+	bool uses_session; /* it began in a kept session, of this age: */
+	mono_t session_since;
+	bool is_deferred; /* it lost that, and its login would have to wait for too long */
 	struct heap_node paced;
 	struct probe *next_login; /* of its account */
 };
 
 /* ---- mailboxes and endpoints */
+
+/* A kept session's place in the resting of a budget. */
+struct resting {
+	struct heap_node node;
+	struct session *session;
+};
+
+/* A kept session at rest. */
+struct session {
+	UT_hash_handle hh;
+	uint64_t token; /* of the probe that left it */
+	struct watched *endpoint;
+	struct peer *peer; /* where its connection counts */
+	struct resting by_name;
+	struct resting by_address;
+	mono_t since; /* when it was opened */
+	bool is_over; /* of settings that hold no more: the next probe parts from it, then connects
+		       */
+};
 
 struct watched {
 	struct mailbox *mailbox;
@@ -217,16 +248,21 @@ struct watched {
 	/* schedule */
 	struct heap_node due;
 	struct heap_node ready;
-	struct heap_node judge; /* when it becomes unknown, at the earliest */
+	enum ready_kind ready_kind; /* in which of its server's queues it stands, or stood last */
+	struct heap_node judge;	    /* when it becomes unknown, at the earliest */
 	enum next_reason reason;
-	mono_t wanted; /* when the next probe is due */
-	mono_t start;  /* of the last probe; MONO_NEVER: none yet */
+	mono_t wanted;	   /* when the next probe is due */
+	int64_t queued_us; /* its interval, as stretched, when it came into its server's queue */
+	mono_t start;	   /* of the last probe; MONO_NEVER: none yet */
 	wall_t last_probe;
 	wall_t last_ok;
 	unsigned growth; /* the retry is doubled so often */
 	struct probe *probe;
-	bool is_first;	 /* no verdict since it was configured, and not off since */
-	bool is_slotted; /* first, and paced already */
+	struct session *session; /* NULL: none, or its probe in flight has it */
+	bool is_kept;		 /* its sessions are kept: logins are saved */
+	uint64_t login_rate;	 /* its part of its server's */
+	bool is_first;		 /* no verdict since it was configured, and not off since */
+	bool is_slotted;	 /* first, and paced already */
 	bool is_asked;
 	bool is_again;	 /* wanted at once, while its old probe is still in flight */
 	bool has_permit; /* one login by resume */
@@ -351,6 +387,7 @@ struct watch {
 	struct peer *peers;
 	struct account *accounts;
 	struct probe *probes;
+	struct session *sessions;
 	struct request *requests;
 	struct stored *stored;
 	struct leaf *leaves;
@@ -442,10 +479,14 @@ void schedule_start(struct watch *watch, struct watched *endpoint);
 
 /* ---- budget.c */
 
-/* By how much intervals stretch by it, in thousandths (1000: not at all). */
-int64_t budget_stretch(const struct budget *budget);
-void budget_join(struct budget *budget, uint64_t rate, bool has_login);
-void budget_leave(struct budget *budget, uint64_t rate, bool has_login);
+/* By how much intervals stretch by its logins, by its connections, in thousandths (1000: not at
+ * all). */
+int64_t budget_stretch_of_logins(const struct budget *budget);
+int64_t budget_stretch_of_connections(const struct budget *budget);
+void budget_join(struct budget *budget, uint64_t rate, uint64_t login_rate);
+void budget_leave(struct budget *budget, uint64_t rate, uint64_t login_rate);
+/* No connection more, unless a kept session gives way. */
+bool budget_is_full(const struct budget *budget);
 /* When the next probe that logs in may start. */
 mono_t budget_start_from(const struct budget *budget);
 void budget_started(struct budget *budget, mono_t now);
@@ -484,18 +525,21 @@ void server_drop(struct watch *watch, struct server *server);
 void server_limits(struct watch *watch, struct server *server, unsigned connections,
 	unsigned logins_per_minute);
 /* By how much intervals stretch there, by its name's budget and its address's, in thousandths. */
-int64_t server_stretch(const struct server *server);
+int64_t server_stretch_of_logins(const struct server *server);
+int64_t server_stretch_of_connections(const struct server *server);
 void server_join(struct watch *watch, struct watched *endpoint);
 void server_leave(struct watch *watch, struct watched *endpoint);
 void server_enqueue(struct watch *watch, struct watched *endpoint);
+void server_unqueue(struct watched *endpoint);
 /* Brings its place among those that start up to date. */
 void server_turn(struct watch *watch, struct server *server);
 /* Does the one that is first in its queue log in? */
-bool server_first_logs_in(const struct server *server);
+bool server_first_logs_in(const struct watch *watch, const struct server *server);
 /* Starts the one that is first in its queue. */
 void server_start(struct watch *watch, struct server *server);
 /* A login that was asked for: it goes to its account when the budgets of its server and of the
- * address allow it. */
+ * address allow it. Of a probe that lost its kept session and would have to wait for long, it is
+ * held: the probe ends void. */
 void server_login(struct watch *watch, struct probe *probe);
 void server_judged(struct watch *watch, struct server *server, const struct probe *probe,
 	const struct verdict *verdict, const struct watched *endpoint);
@@ -519,6 +563,33 @@ void guest_start(struct watch *watch, struct server *server);
 /* Are its account's logins held for guests with this secret? */
 bool guest_is_held(const struct watch *watch, const struct account *account, enum side side,
 	struct fingerprint fingerprint);
+/* ---- kept.c */
+
+/* Its next probe makes a login. */
+bool kept_needs_login(const struct watch *watch, const struct watched *endpoint);
+/* Logins in 10^9 s, with or without a kept session. */
+uint64_t kept_login_rate(const struct watched *endpoint);
+/* What the command to begin a probe says of sessions; which one it is about, or NULL. */
+struct session *kept_choose(
+	struct watch *watch, const struct watched *endpoint, struct watch_command *command);
+/* The command went out. */
+void kept_begin(
+	struct watch *watch, struct probe *probe, struct session *session, bool uses_session);
+/* Its verdict said is_kept, or not; before its next turn is planned. */
+void kept_judged(struct watch *watch, const struct probe *probe, bool is_kept, enum login login);
+/* Its next turn is planned anew. */
+void kept_replan(struct watched *endpoint);
+/* The endpoint's session is not to be used any more; its connection is still one of its server's,
+ * until the next probe takes its place. */
+void kept_expire(struct watched *endpoint);
+/* Goodbye to the endpoint's session, where it has one. */
+void kept_part(struct watch *watch, struct watched *endpoint);
+/* Goodbye to those for which the connections are too few by now. */
+void kept_fit(struct watch *watch, struct budget *budget);
+/* Goodbye to one, so that another connection finds room. */
+void kept_make_room(struct watch *watch, struct budget *budget);
+void kept_lost(struct watch *watch, uint64_t token);
+void kept_clear(struct watch *watch);
 
 /* ---- account.c */
 

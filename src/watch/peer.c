@@ -41,7 +41,7 @@ peer_turn(struct watch *watch, struct peer *peer)
 		heap_remove(&watch->turns[peer->turn_kind], &peer->turn);
 		return;
 	}
-	if (has_limits(peer) && server_first_logs_in(first) &&
+	if (has_limits(peer) && server_first_logs_in(watch, first) &&
 		budget_start_from(&peer->budget).us > at)
 		at = budget_start_from(&peer->budget).us;
 	if (kind != peer->turn_kind)
@@ -98,13 +98,11 @@ peer_move(struct watch *watch, struct server *server, const char *key)
 			   heap_make_room(&to->servers, 2 * to->owners + 1) != ERR_OK))
 		return false;
 	heap_remove(&from->servers, &server->turn);
-	budget_leave(&from->budget, server->budget.rate - logins, false);
-	budget_leave(&from->budget, logins, true);
+	budget_leave(&from->budget, server->budget.rate, logins);
 	from->owners--;
 	server->peer = to;
 	to->owners++;
-	budget_join(&to->budget, server->budget.rate - logins, false);
-	budget_join(&to->budget, logins, true);
+	budget_join(&to->budget, server->budget.rate, logins);
 	if (has_limits(to))
 		take_limits(to, server);
 	peer_turn(watch, from);
@@ -124,8 +122,10 @@ peers_limits(struct watch *watch)
 		if (has_limits(server->peer))
 			take_limits(server->peer, server);
 	}
-	HASH_ITER (hh, watch->peers, peer, next_peer)
+	HASH_ITER (hh, watch->peers, peer, next_peer) {
+		kept_fit(watch, &peer->budget);
 		peer_turn(watch, peer);
+	}
 }
 
 static void
@@ -170,6 +170,8 @@ take_place(struct watch *watch, struct probe *probe, struct peer *to)
 		return true;
 	if (to->budget.in_flight >= to->budget.connections)
 		return false;
+	if (has_limits(to))
+		kept_make_room(watch, &to->budget);
 	from->budget.in_flight--;
 	from->owners--;
 	probe->peer = to;

@@ -25,8 +25,13 @@
 int64_t
 schedule_interval(const struct watched *endpoint, bool *is_stretched)
 {
-	int64_t stretch = endpoint->server ? server_stretch(endpoint->server) : 1000;
+	const struct server *server = endpoint->server;
+	int64_t stretch = server ? server_stretch_of_connections(server) : 1000;
 
+	/* Who keeps a session has its login already. */
+	if (server && endpoint->account && !endpoint->is_kept &&
+		server_stretch_of_logins(server) > stretch)
+		stretch = server_stretch_of_logins(server);
 	*is_stretched = stretch > 1000;
 	return endpoint->rules.interval_us / 1000 * stretch +
 	       endpoint->rules.interval_us % 1000 * stretch / 1000;
@@ -49,7 +54,7 @@ schedule_remove(struct watch *watch, struct watched *endpoint)
 {
 	heap_remove(&watch->due, &endpoint->due);
 	if (endpoint->server) {
-		heap_remove(&endpoint->server->ready, &endpoint->ready);
+		server_unqueue(endpoint);
 		server_turn(watch, endpoint->server);
 	}
 }
@@ -62,6 +67,7 @@ schedule_at(struct watch *watch, struct watched *endpoint, mono_t at, enum next_
 	schedule_remove(watch, endpoint);
 	endpoint->reason = reason;
 	endpoint->wanted = at;
+	kept_replan(endpoint);
 	if (heap_put(&watch->due, &endpoint->due, at.us) != ERR_OK)
 		abort(); /* configure made room for each endpoint */
 }
@@ -141,9 +147,15 @@ schedule_void(struct watch *watch, struct watched *endpoint)
 static int64_t
 judge_span_us(const struct watched *endpoint)
 {
-	bool is_stretched;
-	int64_t span = 3 * schedule_interval(endpoint, &is_stretched);
+	bool is_stretched, is_queued = endpoint->ready.index != HEAP_OUTSIDE || endpoint->probe;
+	int64_t interval = schedule_interval(endpoint, &is_stretched);
+	int64_t span;
 
+	/* Who waits in a queue that drains, or is just out of it, is stretched by what it was, not
+	 * by what is left (H10-03). */
+	if (is_queued && endpoint->queued_us > interval)
+		interval = endpoint->queued_us;
+	span = 3 * interval;
 	return span > JUDGE_LEAST_US ? span : JUDGE_LEAST_US;
 }
 
@@ -220,6 +232,12 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
 	int64_t late = mono_since(watch->now, endpoint->wanted);
+	struct watch_command command = { .kind = WATCH_PROBE,
+		.mailbox = endpoint->mailbox->index,
+		.name = endpoint->mailbox->name,
+		.side = endpoint->side,
+		.address = endpoint->server->peer->key };
+	struct session *session = kept_choose(watch, endpoint, &command);
 
 	if (!probe) {
 		schedule_at(watch, endpoint, mono_add(watch->now, NO_MEMORY_WAIT_US), NEXT_VOID);
@@ -233,12 +251,8 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	probe->start = watch->now;
 	heap_node_init(&probe->paced);
 	HASH_ADD(hh, watch->probes, token, sizeof(probe->token), probe);
-	if (!probe->hh.tbl || !watch_command(watch, &(struct watch_command){ .kind = WATCH_PROBE,
-							    .mailbox = endpoint->mailbox->index,
-							    .name = endpoint->mailbox->name,
-							    .side = endpoint->side,
-							    .address = endpoint->server->peer->key,
-							    .token = probe->token })) {
+	command.token = probe->token;
+	if (!probe->hh.tbl || !watch_command(watch, &command)) {
 		if (probe->hh.tbl)
 			HASH_DEL(watch->probes, probe);
 		free(probe);
@@ -249,6 +263,7 @@ schedule_start(struct watch *watch, struct watched *endpoint)
 	if (endpoint->reason != NEXT_FIRST &&
 		mono_since(watch->first_next, watch->now) < FIRST_BEHIND_US)
 		(void)take_slot(watch);
+	kept_begin(watch, probe, session, command.uses_session);
 	endpoint->probe = probe;
 	endpoint->start = watch->now;
 	endpoint->last_probe = watch->wall;
@@ -393,6 +408,7 @@ schedule_pump(struct watch *watch)
 		struct probe *probe = CONTAINER_OF(heap_top(&watch->paced), struct probe, paced);
 
 		heap_remove(&watch->paced, &probe->paced);
+		probe->server->pacing--;
 		server_login(watch, probe);
 	}
 	while ((peer = next_turn(watch)))

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 
 #define GUESTS_KEY (-INT64_MAX / 2) /* before all that are watched: somebody waits */
+/* So long a probe that lost its kept session may stand, connected, before its login. */
+#define SQUEEZE_MOST_US (5 * US_PER_S)
 
 void
 server_free(struct server *server)
 {
-	heap_done(&server->ready);
+	for (size_t kind = 0; kind < READY_COUNT; kind++)
+		heap_done(&server->ready[kind]);
 	heap_done(&server->alone.servers);
 	budget_done(&server->budget);
 	budget_done(&server->alone.budget);
@@ -72,14 +75,24 @@ server_limits(struct watch *watch, struct server *server, unsigned connections,
 	server->logins_allowed = logins_per_minute ? logins_per_minute : 1;
 	server->budget.logins_per_minute =
 		server->slowed.is_open ? (server->logins_allowed + 1) / 2 : server->logins_allowed;
+	kept_fit(watch, &server->budget);
 	server_turn(watch, server);
 }
 
 int64_t
-server_stretch(const struct server *server)
+server_stretch_of_logins(const struct server *server)
 {
-	int64_t by_name = budget_stretch(&server->budget),
-		by_address = budget_stretch(&server->peer->budget);
+	int64_t by_name = budget_stretch_of_logins(&server->budget),
+		by_address = budget_stretch_of_logins(&server->peer->budget);
+
+	return by_name > by_address ? by_name : by_address;
+}
+
+int64_t
+server_stretch_of_connections(const struct server *server)
+{
+	int64_t by_name = budget_stretch_of_connections(&server->budget),
+		by_address = budget_stretch_of_connections(&server->peer->budget);
 
 	return by_name > by_address ? by_name : by_address;
 }
@@ -90,8 +103,9 @@ server_join(struct watch *watch, struct watched *endpoint)
 {
 	uint64_t rate = (uint64_t)(RATE_UNIT / endpoint->rules.interval_us);
 
-	budget_join(&endpoint->server->budget, rate, endpoint->account);
-	budget_join(&endpoint->server->peer->budget, rate, endpoint->account);
+	endpoint->login_rate = kept_login_rate(endpoint);
+	budget_join(&endpoint->server->budget, rate, endpoint->login_rate);
+	budget_join(&endpoint->server->peer->budget, rate, endpoint->login_rate);
 	watch->rate += rate;
 }
 
@@ -100,17 +114,9 @@ server_leave(struct watch *watch, struct watched *endpoint)
 {
 	uint64_t rate = (uint64_t)(RATE_UNIT / endpoint->rules.interval_us);
 
-	budget_leave(&endpoint->server->budget, rate, endpoint->account);
-	budget_leave(&endpoint->server->peer->budget, rate, endpoint->account);
+	budget_leave(&endpoint->server->budget, rate, endpoint->login_rate);
+	budget_leave(&endpoint->server->peer->budget, rate, endpoint->login_rate);
 	watch->rate -= rate;
-}
-
-static struct watched *
-first_ready(const struct server *server)
-{
-	struct heap_node *top = heap_top(&server->ready);
-
-	return top ? CONTAINER_OF(top, struct watched, ready) : NULL;
 }
 
 /*
@@ -132,37 +138,96 @@ queue_key(const struct watched *endpoint)
 	return endpoint->wanted.us;
 }
 
+/* The first of this queue, and when it may start; NULL: nobody waits there. Among those whose time
+ * has come: who would be first in one queue. */
+static struct watched *
+first_ready(const struct server *server, enum ready_kind kind, int64_t *at)
+{
+	struct heap_node *top = heap_top(&server->ready[kind]);
+	mono_t by_name = budget_start_from(&server->budget),
+	       by_address = budget_start_from(&server->peer->budget);
+
+	if (!top)
+		return NULL;
+	*at = top->key;
+	if (kind == READY_LOGIN && by_name.us > *at)
+		*at = by_name.us;
+	if (kind == READY_LOGIN && server->peer->key[0] != '\0' && by_address.us > *at)
+		*at = by_address.us;
+	return CONTAINER_OF(top, struct watched, ready);
+}
+
+/* Of both queues: by their order where both may start now, so that a login that has to wait holds
+ * up nobody who needs none. */
+static struct watched *
+next_ready(const struct watch *watch, const struct server *server, int64_t *at)
+{
+	int64_t at_login, at_free, now = watch->now.us;
+	struct watched *login = first_ready(server, READY_LOGIN, &at_login);
+	struct watched *free = first_ready(server, READY_FREE, &at_free);
+	bool is_free;
+
+	if (!login || !free)
+		is_free = free != NULL;
+	else if (at_login <= now && at_free <= now)
+		is_free = free->ready.key <= login->ready.key;
+	else
+		is_free = at_free < at_login;
+	if (login || free)
+		*at = is_free ? at_free : at_login;
+	return is_free ? free : login;
+}
+
+void
+server_unqueue(struct watched *endpoint)
+{
+	heap_remove(&endpoint->server->ready[endpoint->ready_kind], &endpoint->ready);
+}
+
 void
 server_enqueue(struct watch *watch, struct watched *endpoint)
 {
-	if (heap_put(&endpoint->server->ready, &endpoint->ready, queue_key(endpoint)) != ERR_OK)
+	int64_t by_logins =
+		endpoint->rules.interval_us / 1000 * server_stretch_of_logins(endpoint->server);
+	bool is_stretched;
+
+	server_unqueue(endpoint);
+	endpoint->queued_us = schedule_interval(endpoint, &is_stretched);
+	endpoint->ready_kind = kept_needs_login(watch, endpoint) ? READY_LOGIN : READY_FREE;
+	/* The renewal of a kept session waits as the others do. */
+	if (endpoint->ready_kind == READY_LOGIN && by_logins > endpoint->queued_us)
+		endpoint->queued_us = by_logins;
+	if (heap_put(&endpoint->server->ready[endpoint->ready_kind], &endpoint->ready,
+		    queue_key(endpoint)) != ERR_OK)
 		schedule_at(watch, endpoint, mono_add(watch->now, US_PER_S), endpoint->reason);
 	server_turn(watch, endpoint->server);
 }
 
 bool
-server_first_logs_in(const struct server *server)
+server_first_logs_in(const struct watch *watch, const struct server *server)
 {
-	const struct watched *first = first_ready(server);
+	int64_t at;
+	const struct watched *first = next_ready(watch, server, &at);
 
 	if (server->guests)
 		return server->guests->account != NULL;
-	return first && first->account;
+	return first && first->ready_kind == READY_LOGIN;
 }
 
 void
 server_turn(struct watch *watch, struct server *server)
 {
-	const struct watched *first = first_ready(server);
+	int64_t at = 0;
+	const struct watched *first = next_ready(watch, server, &at);
 	unsigned connections = server->is_waiting ? 1 : server->budget.connections;
 	struct peer *peer = server->peer;
 
 	if ((first || server->guests) && server->budget.in_flight < connections) {
-		/* Among those whose time has come: who would be first in one queue. */
-		int64_t at = server->guests ? GUESTS_KEY : queue_key(first);
-
-		if (server_first_logs_in(server) && budget_start_from(&server->budget).us > at)
-			at = budget_start_from(&server->budget).us;
+		if (server->guests) {
+			at = GUESTS_KEY;
+			if (server->guests->account && budget_start_from(&server->budget).us > at)
+				at = budget_start_from(&server->budget).us;
+		}
 		if (server->is_waiting && server->wait_until.us > at)
 			at = server->wait_until.us;
 		if (heap_put(&peer->servers, &server->turn, at) != ERR_OK)
@@ -176,19 +241,41 @@ server_turn(struct watch *watch, struct server *server)
 void
 server_start(struct watch *watch, struct server *server)
 {
-	struct watched *endpoint = first_ready(server);
+	int64_t at;
+	struct watched *endpoint = next_ready(watch, server, &at);
 
-	if (server_first_logs_in(server)) {
+	if (server_first_logs_in(watch, server)) {
 		budget_started(&server->budget, watch->now);
 		budget_started(&server->peer->budget, watch->now);
 	}
 	if (server->guests) {
 		guest_start(watch, server);
 	} else {
-		heap_remove(&server->ready, &endpoint->ready);
+		server_unqueue(endpoint);
 		schedule_start(watch, endpoint);
 	}
 	server_turn(watch, server);
+}
+
+/* May a probe that lost its kept session log in at this time? Not where that is far off, or others
+ * wait for their login longer than that. */
+static bool
+may_squeeze_in(const struct watch *watch, const struct server *server, mono_t at)
+{
+	int64_t from;
+	const struct watched *first = first_ready(server, READY_LOGIN, &from);
+
+	return mono_since(at, watch->now) <= SQUEEZE_MOST_US && server->pacing == 0 &&
+	       (!first || mono_since(watch->now, first->wanted) <= SQUEEZE_MOST_US);
+}
+
+/* Its turn to log in is too far off: it ends as if it had not been (H10-03). */
+static void
+defer(struct watch *watch, struct probe *probe)
+{
+	probe->step = STEP_HELD;
+	probe->is_deferred = true;
+	watch_command(watch, &(struct watch_command){ .kind = WATCH_LEAVE, .token = probe->token });
 }
 
 void
@@ -200,12 +287,23 @@ server_login(struct watch *watch, struct probe *probe)
 		there = budget_login_from(watch, &probe->peer->budget);
 	if (mono_is_before(at, there))
 		at = there;
+	if (probe->step == STEP_BEFORE && probe->uses_session) {
+		if (!may_squeeze_in(watch, probe->server, at)) {
+			defer(watch, probe);
+			return;
+		}
+		/* It began as one that makes no login. */
+		budget_started(&probe->server->budget, watch->now);
+		budget_started(&probe->peer->budget, watch->now);
+	}
 	probe->step = STEP_PACED;
 	/* Those that wait for the same moment go in their order, nearly. */
 	if (mono_is_before(watch->now, at) &&
 		heap_put(&watch->paced, &probe->paced, at.us + (int64_t)(probe->token % 4096)) ==
-			ERR_OK)
+			ERR_OK) {
+		probe->server->pacing++;
 		return;
+	}
 	budget_login(watch, &probe->server->budget);
 	if (probe->peer->key[0] != '\0')
 		budget_login(watch, &probe->peer->budget);

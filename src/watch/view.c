@@ -126,6 +126,7 @@ watch_counts(const struct watch *watch, struct watch_counts *out)
 		.paused = watch->classes[PART_PAUSED],
 		.suspect = watch->suspects,
 		.in_flight = watch->in_flight,
+		.sessions_kept = HASH_COUNT(watch->sessions),
 		.brakes_open = watch->brakes_open,
 		.incidents_open = watch->incidents_open,
 		.first_verdicts_missing = watch->firsts_missing,

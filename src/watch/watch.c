@@ -53,6 +53,7 @@ watch_free(struct watch *watch)
 		return;
 	while (watch_next(watch, &command))
 		command_done(&command);
+	kept_clear(watch);
 	HASH_ITER (hh, watch->probes, probe, next_probe) {
 		HASH_DEL(watch->probes, probe);
 		free(probe);
@@ -358,6 +359,14 @@ watch_login_accepted(struct watch *watch, mono_t now, wall_t wall, uint64_t toke
 }
 
 void
+watch_session_lost(struct watch *watch, mono_t now, wall_t wall, uint64_t token)
+{
+	watch_enter(watch, now, wall);
+	kept_lost(watch, token);
+	leave(watch);
+}
+
+void
 watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, struct verdict *verdict)
 {
 	struct probe *probe = find_probe(watch, token);
@@ -370,6 +379,7 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 		return;
 	}
 	HASH_DEL(watch->probes, probe);
+	probe->server->pacing -= probe->paced.index != HEAP_OUTSIDE;
 	heap_remove(&watch->paced, &probe->paced);
 	watch->in_flight--;
 	watch->hung_in_flight -= probe->is_hung;
@@ -381,9 +391,12 @@ watch_verdict(struct watch *watch, mono_t now, wall_t wall, uint64_t token, stru
 		endpoint->probe = NULL;
 	if (verdict->has_fingerprint && probe->step == STEP_BEFORE)
 		probe->fingerprint = verdict->fingerprint;
+	verdict->is_void |= probe->is_deferred && verdict->login == LOGIN_HELD;
 	count_figures(watch, probe, verdict);
 	schedule_ceiling(watch, verdict);
 	server_judged(watch, probe->server, probe, verdict, endpoint);
+	/* Before its next turn is planned, which hangs on that. */
+	kept_judged(watch, probe, verdict->is_kept, verdict->login);
 	verdict = book(watch, probe, verdict);
 	lacks_settle(watch);
 	if (endpoint && endpoint->is_again) {

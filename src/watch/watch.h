@@ -28,7 +28,12 @@ struct watch_rules {
 	unsigned recover;
 	uint32_t cert_warn_s[WATCH_MOST_STEPS]; /* before a certificate ends, in any order */
 	size_t cert_warn_count;
+	int64_t keep_us; /* IMAP: a session stays logged in for so long; 0: none is kept */
 };
+
+/* Until its renewal a kept session of such an endpoint serves for so long; 0: none is kept, since
+ * the next probe would renew it. */
+int64_t watch_session_us(const struct watch_rules *rules);
 
 struct watch_endpoint {
 	bool is_present;
@@ -103,6 +108,7 @@ enum watch_command_kind {
 	WATCH_PROBE,   /* begin a probe of endpoint (mailbox, side); give token back */
 	WATCH_CONNECT, /* answer the connection asked for by token; not allowed: the probe ends void
 			*/
+	WATCH_PART,    /* say goodbye to the kept session that the probe of token left */
 	WATCH_LEAVE,   /* answer the login asked for by token */
 	WATCH_TELL,    /* tell event, the executor's now (words_event, alert_render, alert_free) */
 	WATCH_KEEP,    /* write the row (kind, key, value) */
@@ -120,7 +126,11 @@ struct watch_command {
 	enum side side;
 	const char *address; /* where its connection is counted already; "" where that is not known;
 				valid until the next watch call */
-	/* PROBE, GUEST, CONNECT, LEAVE */
+	uint64_t session;    /* of the probe that left it: a kept session on this server; 0: none */
+	bool uses_session;   /* it is the endpoint's: probe by it; else say goodbye to it before
+				anything is connected */
+	bool may_keep;	     /* leave the session open where all goes well: verdict.is_kept */
+	/* PROBE, GUEST, CONNECT, LEAVE, PART */
 	uint64_t token;
 	/* CONNECT, LEAVE */
 	bool is_allowed;
@@ -181,6 +191,8 @@ void watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
 /* The server took the login, and the probe goes on: another login of this account need not wait for
  * its end. Optional: the verdict says so too. */
 void watch_login_accepted(struct watch *watch, mono_t now, wall_t wall, uint64_t token);
+/* The session that the probe of this token left is gone, for no reason of ours. */
+void watch_session_lost(struct watch *watch, mono_t now, wall_t wall, uint64_t token);
 /* A probe ended. verdict is watch's from here on. A token that is not in flight any more is
  * dropped. */
 void watch_verdict(
@@ -299,6 +311,7 @@ struct watch_counts {
 	size_t total, ok, failing, unknown, paused; /* mailboxes, by mailbox_state_class() */
 	size_t suspect;				    /* endpoints */
 	size_t in_flight;
+	size_t sessions_kept;
 	size_t brakes_open;
 	size_t incidents_open;
 	size_t first_verdicts_missing; /* endpoints without a verdict since they were configured */

@@ -151,6 +151,7 @@ probe_connect(struct world *world, struct sim_probe *probe)
 	probe->is_connected = true;
 	if (++site->open > site->most)
 		site->most = site->open;
+	session_open(world, probe->server);
 	latency = (int64_t)((0.5 + world_chance_real(world)) * (double)world->settings.latency_us);
 	if (world_chance_real(world) < world->settings.lost) {
 		probe_end_at(world, probe, HANG_US,
@@ -168,6 +169,10 @@ probe_connect(struct world *world, struct sim_probe *probe)
 	} else if (strcmp(person->secret, "gone") == 0) {
 		probe_end_at(world, probe, US_PER_MS,
 			(struct outcome){ CAUSE_SECRET_UNAVAILABLE, STAGE_SECRET });
+	} else if (probe->is_served) {
+		person->turn[probe->side]++;
+		probe->fingerprint = fingerprint_of(person->secret);
+		probe_end_at(world, probe, latency / 4, (struct outcome){ CAUSE_OK, STAGE_DONE });
 	} else {
 		person->turn[probe->side]++;
 		probe->fingerprint = fingerprint_of(person->secret);
@@ -196,8 +201,10 @@ probe_start(struct world *world, const struct watch_command *command)
 	if (person->in_flight[command->side])
 		world_breaks(world, "two probes of an endpoint at once", person->name);
 	person->in_flight[command->side] = command->token;
+	probe->may_keep = command->may_keep;
+	probe->is_served = session_serves(world, command, fingerprint_of(person->secret));
 	site = &world->sites[world->places[probe->server].site];
-	if (strcmp(command->address, site->name) == 0) {
+	if (probe->is_served || strcmp(command->address, site->name) == 0) {
 		probe_connect(world, probe);
 		return;
 	}
@@ -299,6 +306,7 @@ verdict_of(struct world *world, const struct sim_probe *probe)
 	verdict->cause = probe->outcome.cause;
 	verdict->stage = probe->outcome.stage;
 	verdict->is_ok = verdict->cause == CAUSE_OK && probe->login != LOGIN_HELD;
+	verdict->is_kept = verdict->is_ok && probe->may_keep && !probe->is_void;
 	verdict->login = probe->login;
 	if (probe->is_void && probe->is_sent)
 		verdict->login = LOGIN_UNJUDGED;
@@ -318,8 +326,10 @@ verdict_of(struct world *world, const struct sim_probe *probe)
 static void
 probe_gone(struct world *world, struct sim_probe *probe)
 {
-	if (probe->is_connected)
+	if (probe->is_connected) {
 		world->sites[world->places[probe->server].site].open--;
+		world->places[probe->server].open--;
+	}
 	world->people[probe->person].in_flight[probe->side] = 0;
 	HASH_DEL(world->probes, probe);
 	free(probe);
@@ -331,6 +341,8 @@ probe_end(struct world *world, struct sim_probe *probe)
 	struct verdict *verdict = verdict_of(world, probe);
 	uint64_t token = probe->token;
 
+	if (verdict->is_kept)
+		session_keep(world, probe);
 	probe_gone(world, probe);
 	watch_verdict(world->watch, world_mono(world), world_wall(world), token, verdict);
 	daemon_carry_out(world);
@@ -348,6 +360,9 @@ daemon_carry_out(struct world *world)
 			break;
 		case WATCH_CONNECT:
 			probe_place(world, command.token, command.is_allowed);
+			break;
+		case WATCH_PART:
+			session_part(world, command.token);
 			break;
 		case WATCH_LEAVE:
 			if (command.after_stored)
@@ -395,6 +410,8 @@ configure(struct world *world)
 				.site = "example.net",
 				.account = { person->account, person->account_len },
 				.is_changed = person->is_changed[side] };
+			if (side == SIDE_SMTP)
+				mailbox->sides[side].rules.keep_us = 0;
 			person->is_changed[side] = false;
 		}
 	}
@@ -431,6 +448,7 @@ daemon_gone(struct world *world)
 {
 	struct sim_probe *probe, *next;
 
+	sessions_clear(world);
 	HASH_ITER (hh, world->probes, probe, next) {
 		if (probe->item)
 			item_end(world, probe->item);

@@ -44,7 +44,8 @@ do_show(struct play *play, const struct line *line, struct place *place, char **
 	return true;
 }
 
-/* SERVER refuses connections | hangs | answers | plays OUTCOME,OUTCOME... | wants WAIT */
+/* SERVER refuses connections | hangs | answers | plays OUTCOME,OUTCOME... | wants WAIT | drops
+ * sessions | forgets sessions */
 static bool
 run_place(
 	struct play *play, const struct line *line, struct place *place, char **words, size_t count)
@@ -59,6 +60,8 @@ run_place(
 		place->mood = MOOD_ANSWERS;
 	else if (strcmp(words[0], "shows") == 0)
 		return do_show(play, line, place, words, count);
+	else if (strcmp(words[0], "drops") == 0 || strcmp(words[0], "forgets") == 0)
+		sessions_lose(play->world, place, strcmp(words[0], "drops") == 0);
 	else if (strcmp(words[0], "wants") == 0 && count == 2)
 		return story_duration(words[1], &place->wait_us) || fail(play, line, "duration");
 	else if (strcmp(words[0], "plays") == 0 && count == 2) {

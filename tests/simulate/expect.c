@@ -265,6 +265,8 @@ measure(struct world *world, const struct clause *clause, bool *is_time)
 		return count_records(world, HAPPENED_LOGIN, subject, clause->window_us);
 	if (strcmp(metric, "refused-logins") == 0)
 		return count_records(world, HAPPENED_REFUSED, subject, clause->window_us);
+	if (strcmp(metric, "kept") == 0)
+		return (int64_t)sessions_count(world, world_place(world, subject));
 	if (strcmp(metric, "incidents") == 0)
 		return count_incidents(world, subject);
 	return count_told(world, metric, subject);

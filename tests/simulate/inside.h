@@ -47,8 +47,12 @@ struct sim_probe {
 	struct outcome outcome;
 	enum login login;
 	bool is_void;
+	bool may_keep;
+	bool is_served; /* by a kept session */
 	struct item *item;
 };
+
+struct sim_session;
 
 struct row {
 	UT_hash_handle hh;
@@ -70,6 +74,7 @@ struct world {
 	struct watch *watch;
 	struct heap items;
 	struct sim_probe *probes;
+	struct sim_session *sessions;
 	struct row *rows;
 	struct pending *pending;
 	size_t pending_count;
@@ -105,6 +110,17 @@ void *world_more(void *array, size_t *room, size_t count, size_t size);
 void world_note(struct world *world, enum happened what, const struct sim_probe *probe);
 struct item *world_at(struct world *world, int64_t real_us, enum item_kind kind, uint64_t life);
 void item_end(struct world *world, struct item *item);
+
+/* ---- sessions.c */
+
+/* A probe's connection; ends with it. */
+void session_open(struct world *world, uint32_t server);
+/* Whether the probe goes by the session that its command names, which is ended or taken by it. */
+bool session_serves(
+	struct world *world, const struct watch_command *command, struct fingerprint fingerprint);
+void session_keep(struct world *world, const struct sim_probe *probe);
+void session_part(struct world *world, uint64_t token);
+void sessions_clear(struct world *world);
 
 /* ---- daemon.c */
 

@@ -4,6 +4,7 @@ tests_simulate_simulate_SOURCES = \
 	tests/simulate/story.c tests/simulate/story.h tests/simulate/events.c \
 	tests/simulate/world.c tests/simulate/world.h \
 	tests/simulate/daemon.c tests/simulate/inside.h \
+	tests/simulate/sessions.c \
 	tests/simulate/expect.c tests/simulate/expect.h
 tests_simulate_simulate_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += \
@@ -27,6 +28,14 @@ EXTRA_DIST += \
 	tests/simulate/host_mended.story \
 	tests/simulate/imap_off.story \
 	tests/simulate/in_flight_hung.story \
+	tests/simulate/keep.story \
+	tests/simulate/keep_all_dropped.story \
+	tests/simulate/keep_all_vanished.story \
+	tests/simulate/keep_beyond_the_budget.story \
+	tests/simulate/keep_few_connections.story \
+	tests/simulate/keep_pause.story \
+	tests/simulate/keep_secrets.story \
+	tests/simulate/keep_suspend.story \
 	tests/simulate/kill_at_refusal.story \
 	tests/simulate/kill_first.story \
 	tests/simulate/kill_loop.story \

@@ -67,6 +67,7 @@ read_setting(struct story *story, const char *key, const char *value)
 	} durations[] = {
 		{ "interval", &rules->interval_us },
 		{ "retry", &rules->retry_interval_us },
+		{ "keep", &rules->keep_us },
 		{ "latency", &settings->latency_us },
 	};
 	const struct {

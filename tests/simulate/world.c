@@ -128,8 +128,11 @@ world_suspend(struct world *world, int64_t for_us)
 		probe_end_at(world, probe, US_PER_S,
 			(struct outcome){ CAUSE_REPLY_TIMEOUT, STAGE_NOOP });
 	}
+	/* The loop finds out at its next probe, and then of all of them. */
+	sessions_lose(world, NULL, false);
 	watch_tick(world->watch, world_mono(world), world_wall(world));
 	daemon_carry_out(world);
+	sessions_lose(world, NULL, true);
 }
 
 void

@@ -81,6 +81,7 @@ struct place { /* a server */
 	struct shown shown[MOST_TURNS]; /* in turn, as by several backends */
 	size_t shown_count;
 	size_t shown_next;
+	unsigned open; /* connections, of probes in flight and of kept sessions */
 };
 
 /* One mailbox and its owner. */
@@ -144,6 +145,10 @@ void world_reboot(struct world *world);
 void world_kill_at_refusals(struct world *world, unsigned count);
 void world_move_wall(struct world *world, int64_t by_us);
 void world_suspend(struct world *world, int64_t for_us);
+/* The kept sessions there are lost; is_seen: by an end that comes at once, else at the next NOOP.
+ * place NULL: everywhere. */
+void sessions_lose(struct world *world, const struct place *place, bool is_seen);
+size_t sessions_count(const struct world *world, const struct place *place);
 void world_mark(struct world *world);
 void world_ask_every(struct world *world, struct person *person, int64_t every_us);
 void world_swap_every(struct world *world, struct person *person, int64_t every_us);

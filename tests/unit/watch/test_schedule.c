@@ -41,7 +41,9 @@ test_intervals_stretch_evenly(void **state)
 						 .login_rate = rate,
 						 .mean_us = row->mean_us },
 			.peer = &server.alone };
+		struct account account = { 0 };
 		struct watched endpoint = { .server = &server,
+			.account = &account,
 			.rules.interval_us = row->interval_us };
 		bool is_stretched;
 		int64_t interval;
