@@ -72,5 +72,7 @@ struct source *source_new(const char *name);
 void source_free(struct source *source);
 /* warnings.c: what is sound by itself and may be a mistake. */
 void warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path);
+void warn_of_session(struct load *load, const struct watch_rules *rules, const config_setting_t *at,
+	const struct scopes *scopes, const char *path);
 
 #endif

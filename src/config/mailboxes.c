@@ -364,6 +364,8 @@ find_rules(
 	rules->confirm = (unsigned)scopes_number(scopes, SETTING_CONFIRM);
 	rules->recover = (unsigned)scopes_number(scopes, SETTING_RECOVER);
 	find_steps(scopes, rules);
+	if (side == SIDE_IMAP && scopes_number(scopes, SETTING_SESSION) == 1)
+		rules->keep_us = scopes_number(scopes, SETTING_KEEP_MAX);
 	if (rules->retry_interval_us > rules->interval_us)
 		rules->retry_interval_us = rules->interval_us;
 	if (rules->retry_max_us > rules->interval_us)
@@ -551,6 +553,8 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 		find_account(load, endpoint, out);
 	if (load->is_of_object && prefixes_copy(&load->settings->deny, &endpoint->deny) != ERR_OK)
 		load->is_out_of_memory = true;
+	warn_of_session(
+		load, &out->rules[side], entry->groups[side], &scopes, entry->side_paths[side]);
 }
 
 /* ---- mailboxes */

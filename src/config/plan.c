@@ -12,6 +12,7 @@
 #define BASE_KIB 12288
 #define MAILBOX_KIB 3
 #define PROBE_KIB 44
+#define KEPT_KIB 35
 
 struct server_plan {
 	const char *host;
@@ -23,6 +24,11 @@ struct server_plan {
 	double stretch; /* 1: none */
 	bool is_reviewed;
 	bool is_by_connections;
+	/* Those with kept sessions: all of them, and what they would come to. */
+	size_t keepers;
+	double keeper_probes;	/* per minute */
+	double keeper_renewals; /* per minute, where all are kept */
+	double kept;		/* which share stays kept from probe to probe */
 };
 
 struct plan {
@@ -49,6 +55,20 @@ static double
 per_minute(const struct mailbox_settings *mailbox, size_t side)
 {
 	return (double)US_PER_M / (double)mailbox->rules[side].interval_us;
+}
+
+/* Is its session to be kept? */
+static bool
+is_keeper(const struct mailbox_settings *mailbox, size_t side)
+{
+	return mailbox->accounts[side] && watch_session_us(&mailbox->rules[side]) > 0;
+}
+
+/* So many sessions at a time. */
+static size_t
+most_kept(const struct server_plan *server)
+{
+	return server->keepers < server->connections ? server->keepers : server->connections;
 }
 
 /* One row for each host that endpoints name. */
@@ -79,6 +99,54 @@ collect_hosts(struct plan *plan)
 }
 
 static void
+add_endpoint(struct server_plan *server, const struct mailbox_settings *mailbox, enum side side)
+{
+	server->endpoints++;
+	server->probes += per_minute(mailbox, side);
+	if (mailbox->accounts[side])
+		server->logins += per_minute(mailbox, side);
+	if (!is_keeper(mailbox, side))
+		return;
+	server->keepers++;
+	server->keeper_probes += per_minute(mailbox, side);
+	server->keeper_renewals +=
+		(double)US_PER_M / (double)watch_session_us(&mailbox->rules[side]);
+}
+
+/* As watch/kept.c: where not all find room one connection goes from hand to hand, and the sessions
+ * on the others stay. */
+static void
+share_connections(struct server_plan *server)
+{
+	size_t others = server->endpoints - server->keepers;
+	size_t room = server->connections;
+	struct watch_load load;
+
+	if (server->keepers + (others > 0) > room)
+		room--;
+	if (server->keepers > 0)
+		server->kept = room < server->keepers ? (double)room / (double)server->keepers : 1;
+	server->logins -= server->kept * (server->keeper_probes - server->keeper_renewals);
+	load = (struct watch_load){
+		.probes_per_s = server->probes / 60,
+		.logins_per_s = server->logins / 60,
+		.probe_us = WATCH_PROBE_USUAL_US,
+		.connections = server->connections,
+		.logins_per_minute = server->logins_per_minute,
+	};
+	server->stretch = watch_stretch(&load, &server->is_by_connections);
+}
+
+/* Per minute, as they come to be. */
+static double
+probes_of(const struct server_plan *server)
+{
+	double kept = server->kept * server->keeper_probes;
+
+	return (server->probes - kept) / server->stretch + kept;
+}
+
+static void
 add_load(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->settings->server_count; i++) {
@@ -93,29 +161,27 @@ add_load(struct plan *plan)
 		const struct mailbox_settings *mailbox = &plan->settings->mailboxes[i];
 
 		for (size_t side = 0; mailbox->is_enabled && side < SIDE_COUNT; side++) {
-			struct server_plan *server;
-
-			if (!mailbox->sides[side])
-				continue;
-			server = find_server(plan, mailbox->sides[side]->host);
-			server->endpoints++;
-			server->probes += per_minute(mailbox, side);
-			if (mailbox->accounts[side])
-				server->logins += per_minute(mailbox, side);
+			if (mailbox->sides[side])
+				add_endpoint(find_server(plan, mailbox->sides[side]->host), mailbox,
+					(enum side)side);
 		}
 	}
-	for (size_t i = 0; i < plan->server_count; i++) {
-		struct server_plan *server = &plan->servers[i];
-		const struct watch_load load = {
-			.probes_per_s = server->probes / 60,
-			.logins_per_s = server->logins / 60,
-			.probe_us = WATCH_PROBE_USUAL_US,
-			.connections = server->connections,
-			.logins_per_minute = server->logins_per_minute,
-		};
+	for (size_t i = 0; i < plan->server_count; i++)
+		share_connections(&plan->servers[i]);
+}
 
-		server->stretch = watch_stretch(&load, &server->is_by_connections);
+/* Of one endpoint, in a day: with kept sessions the mean of the kept and the fresh. */
+static double
+logins_a_day(const struct plan *plan, const struct mailbox_settings *mailbox, size_t side)
+{
+	const struct server_plan *server = find_server(plan, mailbox->sides[side]->host);
+	double logins = per_minute(mailbox, side) * 1440, renewals;
+
+	if (is_keeper(mailbox, side)) {
+		renewals = (double)US_PER_D / (double)watch_session_us(&mailbox->rules[side]);
+		logins += server->kept * (renewals - logins);
 	}
+	return logins / server->stretch;
 }
 
 /* Whole seconds: a plan is no clock. */
@@ -134,8 +200,11 @@ put_server(struct buf *out, const struct server_plan *server)
 	buf_put_format(out,
 		"  %s: %zu endpoint%s, %.1f probes a minute, %.1f logins a minute of %u",
 		server->host, server->endpoints, server->endpoints == 1 ? "" : "s",
-		server->probes / server->stretch, server->logins / server->stretch,
-		server->logins_per_minute);
+		probes_of(server), server->logins / server->stretch, server->logins_per_minute);
+	if (server->keepers > 0)
+		buf_put_format(out, "; at most %zu session%s kept, %zu will be fresh",
+			most_kept(server), most_kept(server) == 1 ? "" : "s",
+			server->keepers - most_kept(server));
 	if (server->stretch > 1)
 		buf_put_format(out, "; intervals stretched %.2f times by %s", server->stretch,
 			server->is_by_connections ? "connections" : "logins_per_minute");
@@ -147,7 +216,9 @@ put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings
 	enum side side)
 {
 	const struct endpoint *endpoint = mailbox->sides[side];
-	double stretch = find_server(plan, endpoint->host)->stretch;
+	const struct server_plan *server = find_server(plan, endpoint->host);
+	bool is_kept = is_keeper(mailbox, side);
+	double stretch = is_kept && server->kept == 1 ? 1 : server->stretch;
 	double interval_us = (double)mailbox->rules[side].interval_us * stretch;
 
 	buf_put_format(out, "%s %s:%u %s every ", side_name(side), endpoint->host, endpoint->port,
@@ -157,8 +228,12 @@ put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings
 		buf_put_string(out, ", stretched to ");
 		put_interval(out, interval_us);
 	}
+	if (is_kept) {
+		buf_put_string(out, ", session kept for ");
+		put_interval(out, (double)mailbox->rules[side].keep_us);
+	}
 	if (mailbox->accounts[side])
-		buf_put_format(out, ", %.0f logins a day", (double)US_PER_D / interval_us);
+		buf_put_format(out, ", %.0f logins a day", logins_a_day(plan, mailbox, side));
 	else
 		buf_put_string(out, ", no logins");
 }
@@ -216,7 +291,7 @@ put_servers(struct buf *out, const struct plan *plan)
 			put_server(out, order[i]);
 	}
 	for (size_t i = listed; i < plan->server_count; i++) {
-		probes += order[i]->probes / order[i]->stretch;
+		probes += probes_of(order[i]);
 		stretched += order[i]->stretch > 1;
 	}
 	if (listed < plan->server_count)
@@ -240,9 +315,7 @@ put_mailboxes(struct buf *out, const struct plan *plan)
 
 		for (size_t side = 0; mailbox->is_enabled && side < SIDE_COUNT; side++) {
 			if (mailbox->accounts[side])
-				logins[side] +=
-					per_minute(mailbox, side) * 1440 /
-					find_server(plan, mailbox->sides[side]->host)->stretch;
+				logins[side] += logins_a_day(plan, mailbox, side);
 		}
 	}
 	if (listed < count)
@@ -257,14 +330,18 @@ put_memory(struct buf *out, const struct plan *plan)
 {
 	const struct settings *settings = plan->settings;
 	double probes = 0, at_once;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < plan->server_count; i++)
-		probes += plan->servers[i].probes / plan->servers[i].stretch;
+	for (size_t i = 0; i < plan->server_count; i++) {
+		probes += probes_of(&plan->servers[i]);
+		kept += most_kept(&plan->servers[i]);
+	}
 	at_once = probes / 6 + 1;
 	if (at_once > settings->limits.in_flight)
 		at_once = settings->limits.in_flight;
 	buf_put_format(out, "in all: %.1f probes a minute; memory about %.0f MiB\n", probes,
-		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once) /
+		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once +
+			KEPT_KIB * (double)kept) /
 				1024 +
 			0.5);
 }

@@ -170,3 +170,23 @@ warn_of_setting(struct load *load, enum setting setting, struct slot *slot, cons
 		break;
 	}
 }
+
+void
+warn_of_session(struct load *load, const struct watch_rules *rules, const config_setting_t *at,
+	const struct scopes *scopes, const char *path)
+{
+	const struct slot *most = scopes_find(scopes, SETTING_KEEP_MAX);
+	struct buf words = { 0 };
+
+	if (rules->keep_us == 0 || rules->interval_us == 0 || watch_session_us(rules) > 0)
+		return;
+	duration_put(&words, rules->keep_us);
+	buf_put_string(&words, ") is below two intervals (");
+	duration_put(&words, rules->interval_us);
+	load_warning(load, most ? most->at : at, path,
+		"%s: keep_max (%s each), so each probe logs in; write a longer keep_max, or "
+		"session "
+		"= \"fresh\"",
+		path, words.at ? words.at : "");
+	buf_done(&words);
+}

@@ -32,6 +32,62 @@ test_plan_says_logins_and_intervals(void **state)
 	fixture_end(&f);
 }
 
+static void
+put_keepers(struct buf *text, int count, const char *mailbox)
+{
+	buf_put_format(text,
+		"defaults = { session = \"keep\"; %s };\nlimits = { connections = 4; };\nmailboxes "
+		"= (",
+		mailbox);
+	for (int i = 0; i < count; i++)
+		buf_put_format(text,
+			"%s{ name = \"m%02d\"; imap = { host = \"h\"; username = \"u%d\"; password "
+			"= \"p\"; }; }",
+			i ? ",\n" : "", i, i);
+	buf_put_string(text, ");");
+}
+
+static void
+test_plan_says_how_many_sessions_are_kept(void **state)
+{
+	static const struct {
+		const char *name;
+		int count;
+		const char *settings;
+		const char *server;
+		const char *mailbox;
+	} rows[] = {
+		{ "all of them: a login an hour", 4, "",
+			"h: 4 endpoints, 0.8 probes a minute, 0.1 logins a minute of 30; at most 4 "
+			"sessions kept, 0 will be fresh\n",
+			"m00: imap h:993 tls every 5m, session kept for 1h, 24 logins a day\n" },
+		{ "H7-12: three stay, one slot goes from hand to hand", 12, "",
+			"h: 12 endpoints, 2.4 probes a minute, 1.9 logins a minute of 30; at most "
+			"4 "
+			"sessions kept, 8 will be fresh\n",
+			"m00: imap h:993 tls every 5m, session kept for 1h, 222 logins a day\n" },
+		{ "keep_max within two intervals", 1, "keep_max = \"8m\";",
+			"h: 1 endpoint, 0.2 probes a minute, 0.2 logins a minute of 30\n",
+			"m00: imap h:993 tls every 5m, 288 logins a day\n" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf text = { 0 }, plan = { 0 };
+		struct fixture f;
+
+		unit_row(rows[i].name);
+		fixture_begin(&f);
+		put_keepers(&text, rows[i].count, rows[i].settings);
+		fixture_load_text(&f, text.at);
+		settings_put_plan(&plan, f.settings);
+		assert_non_null(strstr(plan.at, rows[i].server));
+		assert_non_null(strstr(plan.at, rows[i].mailbox));
+		buf_done(&text);
+		buf_done(&plan);
+		fixture_end(&f);
+	}
+}
+
 /* H7-11 */
 static void
 test_plan_says_what_is_stretched(void **state)
@@ -184,6 +240,7 @@ test_plan_names_are_found(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_plan_says_logins_and_intervals),
+	cmocka_unit_test(test_plan_says_how_many_sessions_are_kept),
 	cmocka_unit_test(test_plan_says_what_is_stretched),
 	cmocka_unit_test(test_plan_says_what_connections_stretch),
 	cmocka_unit_test(test_plan_watch_gets_what_changed),

@@ -337,6 +337,12 @@ test_settings_values_are_judged(void **state)
 			"main.conf:1: mailboxes.a.imap.password_credential: \"../x\" is a path; "
 			"write the credential's name "
 			"alone, as in LoadCredential=NAME:…\n" },
+		{ "session", MAILBOX_WITH("session = \"kept\";"),
+			"main.conf:1: mailboxes.a.session: \"kept\" is none of its words; write "
+			"one of \"fresh\", \"keep\"\n" },
+		{ "keep_max", MAILBOX_WITH("keep_max = \"8d\";"),
+			"main.conf:1: mailboxes.a.keep_max: 8d is out of range; write \"1s\" "
+			"to \"7d\"\n" },
 		{ "retry_max below", MAILBOX_WITH("retry_max = 5;"),
 			"main.conf:1: mailboxes.a.imap: retry_max (5s) is below retry_interval "
 			"(1m); write a larger retry_max, "
@@ -989,6 +995,12 @@ test_settings_warnings(void **state)
 	assert_told_part(&f,
 		"warning: mailboxes.a.imap.security: security none and insecure_auth: who is "
 		"on the way reads");
+	unit_row("keep_max within two intervals");
+	fixture_load_text(
+		&f, "defaults = { session = \"keep\";\n keep_max = \"8m\"; };\n" IMAP_WITH(
+			    "host = \"h\";"));
+	assert_told_part(&f, "main.conf:2: warning: mailboxes.a.imap: keep_max (8m) is below two "
+			     "intervals (5m each), so each probe logs in; write a longer keep_max");
 	fixture_end(&f);
 }
 
