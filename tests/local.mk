@@ -40,6 +40,7 @@ PYTHON_TESTS = \
 	tests/hostile/test_brake.py \
 	tests/hostile/test_connect.py \
 	tests/hostile/test_dialogue.py \
+	tests/hostile/test_kept.py \
 	tests/hostile/test_login.py \
 	tests/hostile/test_settings.py \
 	tests/hostile/test_sinks.py \
