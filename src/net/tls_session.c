@@ -5,11 +5,21 @@
 #include "net/tls_session.h"
 
 #include <stdlib.h>
+#include <sys/queue.h>
 #define HASH_NONFATAL_OOM 1 /* an element that found no room has hh.tbl NULL */
 #include <uthash.h>
 
+struct ticket {
+	TAILQ_ENTRY(ticket) of_server; /* newest last, here and there */
+	TAILQ_ENTRY(ticket) of_all;
+	struct tls_memory *memory;
+	SSL_SESSION *session;
+};
+TAILQ_HEAD(tickets, ticket);
+
 struct tls_memory {
-	UT_hash_handle hh; /* in the order of use */
+	UT_hash_handle hh;	   /* in the order of use */
+	struct tls_memories *home; /* NULL: out of the table, it keeps no sessions any more */
 	char *key;
 	int owners;	     /* those who hold it, and the table */
 	bool is_verified;    /* what follows holds */
@@ -18,22 +28,39 @@ struct tls_memory {
 	wall_t first_end;
 	uint8_t chain[TLS_CHAIN_BYTES];
 	bool is_read;
-	struct certificate certificate;		  /* the leaf of that chain */
-	SSL_SESSION *sessions[TLS_MOST_SESSIONS]; /* newest last */
-	size_t session_count;
+	struct certificate certificate; /* the leaf of that chain */
+	struct tickets tickets;
+	size_t ticket_count;
 	bool is_refusing; /* tickets, until: */
 	mono_t refuses_until;
 };
 
 struct tls_memories {
 	struct tls_memory *table;
+	struct tickets tickets;
+	size_t ticket_count;
 };
+
+/* Gives its session. */
+static SSL_SESSION *
+take_ticket(struct ticket *ticket)
+{
+	struct tls_memory *memory = ticket->memory;
+	SSL_SESSION *session = ticket->session;
+
+	TAILQ_REMOVE(&memory->tickets, ticket, of_server);
+	memory->ticket_count--;
+	TAILQ_REMOVE(&memory->home->tickets, ticket, of_all);
+	memory->home->ticket_count--;
+	free(ticket);
+	return session;
+}
 
 static void
 drop_sessions(struct tls_memory *memory)
 {
-	while (memory->session_count > 0)
-		SSL_SESSION_free(memory->sessions[--memory->session_count]);
+	while (!TAILQ_EMPTY(&memory->tickets))
+		SSL_SESSION_free(take_ticket(TAILQ_FIRST(&memory->tickets)));
 }
 
 static void
@@ -51,7 +78,6 @@ tls_memory_free(struct tls_memory *memory)
 {
 	if (!memory || --memory->owners > 0)
 		return;
-	drop_sessions(memory);
 	certificate_done(&memory->certificate);
 	free(memory->key);
 	free(memory);
@@ -61,13 +87,19 @@ static void
 drop(struct tls_memories *memories, struct tls_memory *memory)
 {
 	HASH_DEL(memories->table, memory);
+	drop_sessions(memory);
+	memory->home = NULL;
 	tls_memory_free(memory);
 }
 
 struct tls_memories *
 tls_memories_new(void)
 {
-	return calloc(1, sizeof(struct tls_memories));
+	struct tls_memories *memories = calloc(1, sizeof(*memories));
+
+	if (memories)
+		TAILQ_INIT(&memories->tickets);
+	return memories;
 }
 
 void
@@ -87,7 +119,7 @@ tls_memories_free(struct tls_memories *memories)
 }
 
 static struct tls_memory *
-make(struct bytes key)
+make(struct tls_memories *memories, struct bytes key)
 {
 	struct tls_memory *memory = calloc(1, sizeof(*memory));
 
@@ -97,6 +129,8 @@ make(struct bytes key)
 	}
 	memcpy(memory->key, key.at, key.len);
 	memory->owners = 1;
+	memory->home = memories;
+	TAILQ_INIT(&memory->tickets);
 	return memory;
 }
 
@@ -108,10 +142,12 @@ tls_memory_find(struct tls_memories *memories, struct bytes key)
 	HASH_FIND(hh, memories->table, key.at, key.len, memory);
 	if (memory)
 		HASH_DEL(memories->table, memory); /* and in again behind all others */
-	else if ((memory = make(key)) == NULL)
+	else if ((memory = make(memories, key)) == NULL)
 		return NULL;
 	HASH_ADD_KEYPTR(hh, memories->table, memory->key, key.len, memory);
 	if (!memory->hh.tbl) {
+		drop_sessions(memory);
+		memory->home = NULL;
 		tls_memory_free(memory);
 		return NULL;
 	}
@@ -137,15 +173,16 @@ tls_memory_take(struct tls_memory *memory, mono_t now, wall_t wall, unsigned *ge
 {
 	age(memory, now, wall);
 	*generation = memory->generation;
-	while (memory->session_count > 0) {
-		SSL_SESSION *session = memory->sessions[memory->session_count - 1];
+	while (!TAILQ_EMPTY(&memory->tickets)) {
+		struct ticket *newest = TAILQ_LAST(&memory->tickets, tickets);
+		SSL_SESSION *session = newest->session;
 
 		if (SSL_SESSION_is_resumable(session) &&
 			SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) {
 			SSL_SESSION_up_ref(session);
 			return session;
 		}
-		memory->session_count--;
+		take_ticket(newest);
 		if (SSL_SESSION_is_resumable(session))
 			return session;
 		SSL_SESSION_free(session);
@@ -156,20 +193,26 @@ tls_memory_take(struct tls_memory *memory, mono_t now, wall_t wall, unsigned *ge
 void
 tls_memory_put(struct tls_memory *memory, unsigned generation, SSL_SESSION *session)
 {
-	if (!memory->is_verified || generation != memory->generation || memory->is_refusing) {
+	bool is_kept = memory->home && memory->is_verified && generation == memory->generation &&
+		       !memory->is_refusing;
+	struct ticket *ticket = is_kept ? malloc(sizeof(*ticket)) : NULL;
+
+	if (!ticket) {
 		SSL_SESSION_free(session);
 		return;
 	}
-	if (memory->session_count == TLS_MOST_SESSIONS ||
-		(memory->session_count > 0 &&
-			SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)) {
-		/* The oldest goes; of TLS 1.2 one is enough, since it may be used again. */
-		SSL_SESSION_free(memory->sessions[0]);
-		memory->session_count--;
-		memmove(&memory->sessions[0], &memory->sessions[1],
-			memory->session_count * sizeof(memory->sessions[0]));
-	}
-	memory->sessions[memory->session_count++] = session;
+	*ticket = (struct ticket){ .memory = memory, .session = session };
+	/* Of TLS 1.2 one is enough, since it may be used again. */
+	if (memory->ticket_count == TLS_MOST_SESSIONS ||
+		(memory->ticket_count > 0 &&
+			SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION))
+		SSL_SESSION_free(take_ticket(TAILQ_FIRST(&memory->tickets)));
+	else if (memory->home->ticket_count == TLS_MOST_SESSIONS_IN_ALL)
+		SSL_SESSION_free(take_ticket(TAILQ_FIRST(&memory->home->tickets)));
+	TAILQ_INSERT_TAIL(&memory->tickets, ticket, of_server);
+	memory->ticket_count++;
+	TAILQ_INSERT_TAIL(&memory->home->tickets, ticket, of_all);
+	memory->home->ticket_count++;
 }
 
 void

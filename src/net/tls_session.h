@@ -17,6 +17,7 @@
 #define TLS_VERIFIED_US US_PER_H /* so long a verification counts */
 #define TLS_MOST_SERVERS 4096	 /* remembered; the one used longest ago goes */
 #define TLS_MOST_SESSIONS 8 /* of one server: as many as may be connected (limits.connections) */
+#define TLS_MOST_SESSIONS_IN_ALL 4096 /* some 4 KiB each; the oldest goes */
 #define TLS_CHAIN_BYTES 32
 
 struct tls_memories;

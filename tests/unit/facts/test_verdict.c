@@ -79,7 +79,7 @@ whole_verdict(void)
 	"\"tls\":2,\"auth\":2001,\"total\":2004},\"tls\":{\"version\":\"TLSv1.3\","                \
 	"\"cipher\":\"TLS_AES_256_GCM_SHA384\","
 #define TAIL_JSON                                                                                  \
-	"\"suggest\":{\"security\":\"starttls\",\"port\":143},\"next\":[],"                    \
+	"\"suggest\":{\"security\":\"starttls\",\"port\":143},\"next\":[],"                        \
 	"\"notes\":[\"the clock is 7 s off\"],\"began\":\"2026-11-24T09:30:00.000Z\","             \
 	"\"ended\":\"2026-11-24T09:30:02.004Z\",\"wait_ms\":90000,\"void\":true}"
 

@@ -112,6 +112,33 @@ test_a_ticket_of_1_3_is_used_once(void **state)
 	tls_memories_free(memories);
 }
 
+/* Many servers, few sessions: those that lie longest go, whose ever they are. */
+static void
+test_sessions_are_bounded_in_all(void **state)
+{
+	struct tls_memories *memories = tls_memories_new();
+	struct tls_memory *first = tls_memory_find(memories, BYTES("first")), *memory = NULL;
+	unsigned generation;
+	size_t count = 0;
+
+	tls_memory_verified(first, chain, began, never, &generation);
+	tls_memory_put(first, generation, session(TLS1_3_VERSION));
+	tls_memory_put(first, generation, session(TLS1_3_VERSION));
+	for (unsigned i = 0; i < TLS_MOST_SESSIONS_IN_ALL - 1; i++) {
+		tls_memory_free(memory);
+		memory = tls_memory_find(memories, (struct bytes){ (const char *)&i, sizeof(i) });
+		tls_memory_verified(memory, chain, began, never, &generation);
+		tls_memory_put(memory, generation, session(TLS1_3_VERSION));
+	}
+	assert_true(has_session(memory, began, wall));
+	while (has_session(first, began, wall))
+		count++;
+	assert_int_equal(count, 1);
+	tls_memory_free(first);
+	tls_memory_free(memory);
+	tls_memories_free(memories);
+}
+
 static void
 test_who_minds_tickets_is_spared_them_for_an_hour_H1_33(void **state)
 {
@@ -184,6 +211,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_all_ends_with_the_verification_H1_31),
 	cmocka_unit_test(test_sessions_of_an_older_chain_are_dropped_H1_31),
 	cmocka_unit_test(test_a_ticket_of_1_3_is_used_once),
+	cmocka_unit_test(test_sessions_are_bounded_in_all),
 	cmocka_unit_test(test_who_minds_tickets_is_spared_them_for_an_hour_H1_33),
 	cmocka_unit_test(test_what_was_read_goes_with_its_chain),
 	cmocka_unit_test(test_memory_is_bounded),
