@@ -36,7 +36,7 @@ CHECKED enum err proxy_talk_start(struct proxy_talk *talk, const struct proxy *p
 /*
  * Takes what came, of any length; any split of the bytes ends the same.
  *   used  how many of them were the proxy's: with ERR_OK the rest is the server's
- *   send  further bytes are put here; never any with ERR_OK
+ *   send  further bytes are put here; any there with ERR_OK: it answered before it was asked
  * Gives ERR_OK (the way is open), ERR_MORE, ERR_INVALID (refused or broken: why, its words from
  * outside escaped), ERR_MEMORY.
  */

@@ -108,7 +108,9 @@ take(struct tunnel *tunnel, const char *at, size_t len)
 
 	if (used > 0 && recv(tunnel->fd, drop, used, 0) != (ssize_t)used)
 		err = ERR_IO; /* what was there is gone: it cannot be */
-	if (err == ERR_OK)
+	if (err == ERR_OK && tunnel->send.len > 0)
+		tunnel_fail(tunnel, "it answered before it was asked");
+	else if (err == ERR_OK)
 		tunnel_open(tunnel);
 	else if (err == ERR_MORE)
 		wait_for(tunnel, tunnel->send.len > 0 ? EV_WRITE : EV_READ);

@@ -423,6 +423,8 @@ def h3_23_bad(t):
         'version': ('socks5', says(b'\x04\x5a'), 'no SOCKS5 proxy'),
         'half': ('socks5', says(b'\x05\x00', b'\x05\x00\x00', then_silent=True),
                  'no whole answer'),
+        'ahead': ('socks5', says(b'\x05\x00\x05\x00\x00\x01' + b'\0' * 6 + b'* OK ready\r\n'),
+                  'it answered before it was asked'),
         'closed': ('socks5', lambda self, client: client.recv(3), 'it closed the connection'),
         'wants': ('http', connect(port, b'HTTP/1.1 407 Login\r\n\r\n'), 'wants a login'),
         'bad': ('http', connect(port, b'HTTP/1.1 502 Bad Gateway\r\n\r\n'), '502 Bad Gateway'),
