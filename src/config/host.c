@@ -38,6 +38,8 @@ put_literal(struct buf *out, struct bytes text)
 static const char *
 common_mistake(struct bytes text)
 {
+	if (memchr(text.at, '\0', text.len))
+		return "a NUL in it; write it without";
 	if (memchr(text.at, '/', text.len))
 		return "not a URL, a host's name alone; write it without \"://\" and path, as "
 		       "imap.example.com";
