@@ -400,7 +400,7 @@ read_suggest(struct reading *reading, const json_t *object, struct verdict *out)
 		char number[24];
 
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
-		if (json_is_string(value))
+		if (json_is_string(value) && strcmp(setting, "port") != 0)
 			verdict_suggest(out, setting, json_string_value(value));
 		else if (json_is_integer(value))
 			verdict_suggest(out, setting, number);

@@ -300,6 +300,8 @@ test_verdict_reader_is_strict_about_types_alone(void **state)
 		{ "a time of no form", "{\"ended\":\"yesterday\"}", ERR_SYNTAX },
 		{ "suggest a list", "{\"suggest\":[]}", ERR_SYNTAX },
 		{ "suggest of numbers", "{\"suggest\":{\"port\":143}}", ERR_OK },
+		{ "suggest of a port that is none", "{\"suggest\":{\"port\":\"99&\"}}",
+			ERR_SYNTAX },
 		{ "suggest of groups", "{\"suggest\":{\"port\":{}}}", ERR_SYNTAX },
 		{ "bytes that are no UTF-8", "{\"detail\":\"\xff\"}", ERR_SYNTAX },
 	};
