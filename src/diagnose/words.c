@@ -313,8 +313,9 @@ trouble_words(const struct alert *event)
 		[TROUBLE_CLOCK] = "This host's clock is wrong; certificates are not judged by it.",
 		[TROUBLE_SECRETS] = "Secrets cannot be read.",
 		[TROUBLE_SOCKET] = "The status socket's file was gone; it is made anew.",
-		[TROUBLE_ADDRESS] = "An address of ours cannot be used to connect from; what needs "
-				    "it is not judged.",
+		[TROUBLE_ADDRESS] =
+			("An address of ours cannot be used to connect from; what needs "
+			 "it is not judged."),
 	};
 	enum trouble trouble;
 
