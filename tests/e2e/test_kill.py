@@ -15,9 +15,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import main, test, wait_until  # noqa: E402
+from kill_loop import kill_in_incidents, settled_tally  # noqa: E402
 
 KILLS = 20
-OUT_OF_ORDER = 'NO [UNAVAILABLE] Temporary authentication failure.'
 
 
 def told_once(daemon, **members):
@@ -77,30 +77,9 @@ def most_within(seconds, times):
 @test('H6-12: kill -9 20 times, 50 mailboxes, incidents begin and end, one wrong password',
       deadline=240)
 def kill_loop(t):
-    chance = random.Random(612)
-    names = ['m%02d' % number for number in range(50)]
-    host = t.host(*names)
-    mailboxes = [t.mailbox(host, name) for name in names]
-    wrong = names.pop(7)
-    mailboxes[7] = t.mailbox(host, wrong, password=t.secret('wrong'))
-    # 100 endpoints, a mean of 10 a second.
-    daemon = t.daemon(host, mailboxes, start=False,
-                      defaults={'interval': '10s', 'confirm': 1, 'retry_max': '10s'})
-    daemon.start()
-    failing = []
-    for number in range(KILLS):
-        for name in names[3 * number:3 * number + 3] if number < KILLS - 6 else ():
-            host.fail('imap', name + '@test.example', OUT_OF_ORDER)
-            failing.append((number, name))
-        while failing and failing[0][0] <= number - 6:
-            host.heal('imap', failing.pop(0)[1] + '@test.example')
-        time.sleep(chance.choice((0.05, 0.5, 1, 2, 3)) * chance.uniform(0.5, 1.2))
-        daemon.kill9()
-        daemon.start()
-    for _, name in failing:
-        host.heal('imap', name + '@test.example')
-    daemon.wait_for(lambda status: status['counts']['ok'] == 49, why='not all became ok')
-
+    daemon, host, wrong = kill_in_incidents(t, KILLS)
+    tally = settled_tally(daemon, wrong)
+    assert tally.numbers() == (0, 0, 0), tally
     states = [event for event in told_once(daemon, event='state') if event['mailbox'] != wrong]
     incidents = check_incidents(states)
     assert incidents >= 10, 'only %d incidents: nothing was tried' % incidents
