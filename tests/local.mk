@@ -20,6 +20,7 @@ include tests/unit/daemon/local.mk
 include tests/dialogue/local.mk
 include tests/diagnose/local.mk
 include tests/simulate/local.mk
+include tests/fuzz/local.mk
 
 # A program that tests use and that is none.
 noinst_PROGRAMS += tests/e2e/probe_once
@@ -56,7 +57,7 @@ SYSTEM_TESTS = \
 	tests/plugs/test_plugs.py
 
 TESTS += $(check_PROGRAMS) $(PYTHON_TESTS)
-TEST_EXTENSIONS = .py
+TEST_EXTENSIONS = .py .fuzz
 TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(TAP_DRIVER)
 PY_LOG_DRIVER = $(TAP_DRIVER)
@@ -73,14 +74,25 @@ AM_TESTS_ENVIRONMENT = \
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
 
-.PHONY: check-system
+# 300 times; make check has 20.
+check-kill: all
+	$(AM_TESTS_ENVIRONMENT) $(PYTHON3) '$(srcdir)/tests/e2e/kill_loop.py'
+
+# Of a build without sanitizers. The daemon's tests start it by way of a script.
+VALGRIND_TESTS = $(check_PROGRAMS) tests/e2e/test_thread.py
+valgrind: all
+	@test -z '$(SANITIZER_FLAGS)' || { echo 'valgrind wants a build without sanitizers' >&2; exit 1; }
+	MBOXWATCH_VALGRIND=1 MBOXWATCH_TEST_SLOW=20 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(VALGRIND_TESTS)' \
+		LOG_COMPILER='$(top_srcdir)/tests/valgrind' FUZZ_LOG_COMPILER='$(top_srcdir)/tests/valgrind'
+
+.PHONY: check-system check-kill valgrind
 
 EXTRA_DIST += \
 	$(PYTHON_TESTS) $(SYSTEM_TESTS) \
 	tests/unit/unit.h \
 	tests/run \
 	tests/cppcheck.h tests/cppcheck.suppressions \
-	tests/e2e/harness.py \
+	tests/e2e/harness.py tests/e2e/kill_loop.py \
 	tests/hostile/shared.py \
 	tests/lsan.supp \
 	tests/mailhost/certs.py \

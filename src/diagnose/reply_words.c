@@ -129,7 +129,8 @@ next_piece(struct bytes *rest, struct bytes mark)
 	struct bytes piece;
 
 	for (int depth = 0; end < rest->len; end++) {
-		if (depth == 0 && bytes_starts(bytes_from(*rest, end), mark))
+		if (depth == 0 && rest->at[end] == mark.at[0] &&
+			bytes_starts(bytes_from(*rest, end), mark))
 			break;
 		depth += (rest->at[end] == '(') - (rest->at[end] == ')');
 	}

@@ -2,9 +2,6 @@ check_PROGRAMS += tests/dialogue/play
 tests_dialogue_play_SOURCES = tests/dialogue/play.c
 tests_dialogue_play_LDADD = $(UNIT_LIBS)
 
-# Built by hand, with clang (the files say how).
-EXTRA_DIST += tests/fuzz/fuzz_dialogue.h tests/fuzz/fuzz_smtp.c tests/fuzz/fuzz_imap.c
-
 EXTRA_DIST += \
 	tests/dialogue/smtp/H1-01_bytes_behind_starttls.txt \
 	tests/dialogue/smtp/H1-01_line_end_behind_starttls.txt \

@@ -1,20 +1,22 @@
 /*
- * fuzz_dialogue.h: a whole dialogue over bytes that anybody may have made up. Layer: tests.
+ * dialogue.h: a whole dialogue over bytes that anybody may have made up. Layer: tests.
  *
  * The first byte picks the settings, the second how the rest is cut: by that many bytes, or at each
- * 0xff byte where it is 0. What the dialogue asks for is given; at the end of the bytes the peer is
- * gone, or the time is over.
+ * 0xff byte where it is 0; with FUZZ_CUT_JUDGED the finding is diagnosed too. That takes thirty
+ * times as long as the dialogue itself, since every rule for replies is tried (replies.c has them
+ * as its subject). What the dialogue asks for is given; at the end of the bytes the peer is gone,
+ * or the time is over.
  */
 #ifndef FUZZ_DIALOGUE_H
 #define FUZZ_DIALOGUE_H
+
+#include "fuzz.h"
 
 #include "diagnose/diagnose.h"
 #include "diagnose/words.h"
 #include "dialogue/dialogue.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#define FUZZ_CUT_JUDGED 255
 
 static struct endpoint *
 fuzz_endpoint(enum side side, unsigned settings)
@@ -25,8 +27,7 @@ fuzz_endpoint(enum side side, unsigned settings)
 		MECHANISM_SCRAM_SHA_256, MECHANISM_AUTO };
 	struct endpoint *endpoint = endpoint_new(side);
 
-	if (!endpoint)
-		abort();
+	must(endpoint);
 	endpoint->security = settings & 1   ? SECURITY_TLS
 			     : settings & 2 ? SECURITY_STARTTLS
 					    : SECURITY_NONE;
@@ -66,19 +67,16 @@ fuzz_feed(struct dialogue *dialogue, struct secret *secret, struct bytes rest, u
 		} else if (step->want == DIALOGUE_WANT_KEY) {
 			struct digest salted = { { 0 } };
 
-			if (step->key.iterations > SCRAM_MOST_ITERATIONS ||
-				secret_salt(secret, step->key.digest, step->key.salt, 1, &salted) !=
-					ERR_OK)
-				abort();
+			must(step->key.iterations <= SCRAM_MOST_ITERATIONS);
+			must(secret_salt(secret, step->key.digest, step->key.salt, 1, &salted) ==
+				ERR_OK);
 			dialogue_key(dialogue, &salted, step);
 		} else if (rest.len > 0) {
 			size_t len = fuzz_piece(rest, cut);
-			char *piece = bytes_copy(bytes_first(rest, len));
+			struct bytes piece = fuzz_copy(bytes_first(rest, len));
 
-			if (!piece)
-				abort();
-			dialogue_receive(dialogue, (struct bytes){ piece, len }, step);
-			free(piece);
+			dialogue_receive(dialogue, piece, step);
+			fuzz_drop(piece);
 			rest = bytes_from(rest, len);
 		} else if (cut % 2 == 0) {
 			dialogue_closed(dialogue, step);
@@ -91,40 +89,31 @@ fuzz_feed(struct dialogue *dialogue, struct secret *secret, struct bytes rest, u
 
 /* A reply shows no secret that this session was given (H2-44). */
 static void
-fuzz_judge_masking(const struct verdict *verdict, const struct secret *secret)
+fuzz_judge_masking(const struct finding *finding, const struct secret *secret)
 {
-	for (size_t i = 0; i < verdict->reply.count; i++) {
-		struct bytes line = bytes_of(verdict->reply.items[i]);
+	for (size_t i = 0; i < finding->reply.lines.count; i++) {
+		struct bytes line = bytes_of(finding->reply.lines.items[i]);
 		struct buf masked = { 0 };
 
 		buf_put(&masked, line);
 		secret_mask(secret, &masked);
-		if (!bytes_equal(buf_bytes(&masked), line))
-			abort();
+		must(bytes_equal(buf_bytes(&masked), line));
 		buf_done(&masked);
 	}
 }
 
-/* What must hold whatever came. */
+/* Takes finding over. */
 static void
-fuzz_judge(const struct endpoint *endpoint, struct dialogue *dialogue, const struct secret *given)
+fuzz_judge_verdict(const struct endpoint *endpoint, struct finding *finding)
 {
 	struct verdict *verdict = verdict_new();
-	struct finding finding;
 	struct buf json = { 0 };
 
-	if (!verdict)
-		abort();
-	dialogue_take_finding(dialogue, &finding);
-	diagnose_finding(endpoint, &finding, verdict);
-	if (verdict->is_ok != (verdict->stage == STAGE_DONE))
-		abort();
-	if (verdict->login == LOGIN_REFUSED && !cause_has(verdict->cause, CAUSE_REFUSED))
-		abort();
-	if (verdict->cause == CAUSE_BAD_CREDENTIALS && verdict->login != LOGIN_REFUSED)
-		abort();
-	if (given)
-		fuzz_judge_masking(verdict, given);
+	must(verdict);
+	diagnose_finding(endpoint, finding, verdict);
+	must(verdict->is_ok == (verdict->stage == STAGE_DONE));
+	must(verdict->login != LOGIN_REFUSED || cause_has(verdict->cause, CAUSE_REFUSED));
+	must(verdict->cause != CAUSE_BAD_CREDENTIALS || verdict->login == LOGIN_REFUSED);
 	verdict_put_json(&json, verdict, true, NULL);
 	buf_done(&json);
 	verdict_free(verdict);
@@ -141,20 +130,26 @@ fuzz_dialogue(enum side side, const uint8_t *data, size_t len)
 	struct dialogue *dialogue;
 	struct dialogue_step step;
 	struct secret *secret;
+	struct finding finding;
 	bool is_given;
 
 	if (len < 2)
 		return;
 	endpoint = fuzz_endpoint(side, data[0]);
 	settings.endpoint = endpoint;
-	if (secret_new(data[0] & 64 ? BYTES("s3cr\xe9t-of-\"ann") : BYTES("s3cret-of-ann"),
-		    &secret) != ERR_OK ||
-		dialogue_new(&settings, &dialogue) != ERR_OK)
-		abort();
+	must(secret_new(data[0] & 64 ? BYTES("s3cr\xe9t-of-\"ann") : BYTES("s3cret-of-ann"),
+		     &secret) == ERR_OK);
+	must(dialogue_new(&settings, &dialogue) == ERR_OK);
 	dialogue_start(dialogue, &step);
 	is_given = fuzz_feed(dialogue, secret, (struct bytes){ (const char *)data + 2, len - 2 },
 		data[1], &step);
-	fuzz_judge(endpoint, dialogue, is_given ? secret : NULL);
+	dialogue_take_finding(dialogue, &finding);
+	if (is_given)
+		fuzz_judge_masking(&finding, secret);
+	if (data[1] == FUZZ_CUT_JUDGED)
+		fuzz_judge_verdict(endpoint, &finding);
+	else
+		finding_done(&finding);
 	dialogue_free(dialogue);
 	secret_free(secret);
 	endpoint_free(endpoint);

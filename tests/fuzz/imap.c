@@ -1,0 +1,11 @@
+/*
+ * imap.c: the whole IMAP dialogue, from the greeting to the verdict, over any bytes. Layer: tests.
+ */
+#include "dialogue.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	fuzz_dialogue(SIDE_IMAP, data, len);
+	return 0;
+}
