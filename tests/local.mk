@@ -2,6 +2,9 @@
 # make check-system: root; systemd, Dovecot, Postfix, and what contrib/ plugs mboxwatch into.
 
 UNIT_LIBS = $(ROOM_LIBS) $(OUTSIDE_LIBS) $(CMOCKA_LIBS)
+# Of programs that include tests/unit/fault.h.
+FAULT_LINK = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup \
+	-Wl,--wrap=asprintf,--wrap=vasprintf
 
 include tests/unit/base/local.mk
 include tests/unit/facts/local.mk
@@ -89,7 +92,7 @@ valgrind: all
 
 EXTRA_DIST += \
 	$(PYTHON_TESTS) $(SYSTEM_TESTS) \
-	tests/unit/unit.h \
+	tests/unit/unit.h tests/unit/fault.h \
 	tests/run \
 	tests/cppcheck.h tests/cppcheck.suppressions \
 	tests/e2e/harness.py tests/e2e/kill_loop.py \

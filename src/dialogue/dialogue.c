@@ -194,6 +194,10 @@ dialogue_keep_text(struct dialogue *dialogue, char **out, struct bytes text)
 	*out = NULL;
 	if (buf_err(&masked) == ERR_OK)
 		*out = text_keep(bytes_first(buf_bytes(&masked), MOST_KEPT_BYTES));
+	/* Without its words a reply may mean something else: a refusal that names another reason
+	 * would judge the secret (H6-19). */
+	if (!*out)
+		dialogue->is_failed = true;
 	buf_done_wiped(&masked);
 }
 

@@ -117,6 +117,8 @@ add_line(struct smtp_reader *reader, struct bytes line)
 	enum err err = parse_code(line, &code, &is_last);
 
 	put_line(&reader->lines, line, is_first);
+	if (reader->lines.is_failed)
+		return ERR_MEMORY;
 	/* RFC 5321 4.2.1: the code is the same on each line (H2-20). */
 	if (err != ERR_OK || (!is_first && code != reader->code))
 		return ERR_SYNTAX;
@@ -127,7 +129,7 @@ add_line(struct smtp_reader *reader, struct bytes line)
 	if (take_enhanced(&text, enhanced) && reader->enhanced[0] == 0)
 		memcpy(reader->enhanced, enhanced, sizeof(enhanced));
 	put_line(&reader->text, bytes_trim(text), is_first);
-	if (reader->lines.is_failed || reader->text.is_failed)
+	if (reader->text.is_failed)
 		return ERR_MEMORY;
 	return is_last ? ERR_OK : ERR_MORE;
 }
