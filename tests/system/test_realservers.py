@@ -304,6 +304,63 @@ def dovecot_stops(t):
     daemon.wait_mailbox('ann', lambda found: found['imap']['state'] == 'ok')
 
 
+# --- sessions that stay logged in ---------------------------------------------------------------
+
+KEEP = {'session': 'keep', 'interval': '10s', 'keep_max': '1h'}
+
+
+def imap_only(t, host, name):
+    """A mailbox whose IMAP side alone is watched."""
+    settings = mailbox(t, host, name)
+    del settings['smtp']
+    return settings
+
+
+def logins(host, name):
+    return len(host.logged('dovecot', 'Login: user=<%s>' % host.user(name)))
+
+
+@test('keep: several intervals in one session, and goodbye to it at the end')
+def keep(t):
+    host = real(t, 'ann', 'bob')
+    daemon = watch(t, host, imap_only(t, host, 'ann'), imap_only(t, host, 'bob'), **KEEP)
+    first = {name: daemon.wait_verdict(name, 'imap', ok=True) for name in ('ann', 'bob')}
+    for _ in range(3):
+        last = daemon.mailbox('ann')['imap']['last_ok']
+        wait_until(lambda: daemon.mailbox('ann')['imap']['last_ok'] != last, timeout=30,
+                   why='it is not probed any more')
+    for name in ('ann', 'bob'):
+        verdict = daemon.wait_verdict(name, 'imap', ok=True, stage='done')
+        assert any('kept since' in note for note in verdict['notes']), verdict
+        assert verdict['tls']['cert'] == first[name]['tls']['cert'], verdict
+        assert 'auth' not in verdict['times_ms'], verdict
+        assert logins(host, name) == 1, (name, logins(host, name))
+    assert b'mboxwatch_sessions_kept 2\n' in daemon.get('/metrics').body
+    daemon.term(timeout=10)
+    wait_until(lambda: all(host.logged('dovecot', host.user(name), 'Logged out')
+                           for name in ('ann', 'bob')),
+               why='no LOGOUT in the log of Dovecot')
+
+
+@test('keep: a Dovecot that is restarted: the session is opened anew, and nothing is told')
+def keep_restarted(t):
+    host = real(t, 'ann')
+    daemon = watch(t, host, imap_only(t, host, 'ann'), **KEEP)
+    for restarts in (1, 2):
+        daemon.wait_verdict('ann', 'imap', ok=True)
+        assert logins(host, 'ann') == restarts, logins(host, 'ann')
+        host.dovecot.stop()
+        host.dovecot.start()
+        wait_until(lambda: logins(host, 'ann') > restarts, timeout=60,
+                   why='it was not opened anew')
+        wait_until(lambda: b'mboxwatch_sessions_kept 1\n' in daemon.get('/metrics').body,
+                   why='the new one is not kept')
+        daemon.probe('ann')
+        assert logins(host, 'ann') == restarts + 1, logins(host, 'ann')
+    assert daemon.mailbox('ann')['state'] == 'imap ok', daemon.mailbox('ann')
+    assert daemon.events(event='state') == [], daemon.events(event='state')
+
+
 # --- certificates -----------------------------------------------------------------------------
 
 @test('certificates: of another name, expired, not yet valid, self-signed; no login is tried')
