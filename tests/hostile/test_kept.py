@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """
-test_kept.py: sessions that stay logged in: H2-48, H2-49, H7-12, and their goodbye on every path.
-What the scripted host saw is the judge: connections, logins, NOOPs. Not here: the dialogue at rest
-in every split of its bytes (tests/dialogue), fleets of kept sessions in virtual time
+test_kept.py: sessions that stay logged in: H2-48, H2-49, H7-12, H10-02, and their goodbye on every
+path. What the scripted host saw is the judge: connections, logins, NOOPs. Not here: the dialogue at
+rest in every split of its bytes (tests/dialogue), fleets of kept sessions in virtual time
 (tests/simulate).
 """
 
@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
 from harness import main, test, wait_until  # noqa: E402
+from shared import PROMPT, cpu_seconds, resident_bytes  # noqa: E402
 
 KEEP = {'session': 'keep', 'interval': '20m', 'keep_max': '2h'}
 
@@ -240,6 +241,54 @@ def h7_12(t):
                          daemon.get('/metrics').body.decode('utf-8'), re.M).group(1))
     assert 1 <= kept <= 4, kept
     assert len(port.all()) > before, 'the others are fresh'
+
+
+def metric(daemon, name):
+    text = daemon.get('/metrics?detail=0').body.decode('utf-8')
+    return sum(float(value) for value in
+               re.findall(r'^%s(?:\{[^}]*\})? ([0-9.]+)$' % name, text, re.M))
+
+
+# 10,000 for hours are the bench's; here each one hears in seconds what it would in an hour.
+CROWD = 300
+LINES = 360
+
+
+@test('H10-02: EXISTS at kept sessions, an hour of them: no verdict, no login, bounded', 300)
+def h10_02(t):
+    host = t.host('ann')
+    port = t.answering(host, 'imap')
+    mailboxes = [{'name': 'm%03d' % number, 'address': 'ann@test.example',
+                  'imap': t.endpoint(port)} for number in range(CROWD)]
+    rare = dict(KEEP, interval='1d', keep_max='7d')  # no turn comes meanwhile
+    daemon = t.daemon(host, mailboxes, rare, start=False,
+                      limits={'connections': CROWD, 'logins_per_minute': 100000})
+    daemon.environment.update(PROMPT)
+    daemon.start()
+    assert daemon.post('/v1/probe').status == 202  # first probes come one a second else
+    wait_until(lambda: metric(daemon, 'mboxwatch_sessions_kept') == CROWD, timeout=120,
+               why='not all are kept')
+    connections = port.all()
+    for mailbox in mailboxes:  # what a probe needs stands by then
+        probed(daemon, mailbox['name'])
+    before = resident_bytes(daemon)
+    probes, cpu = metric(daemon, 'mboxwatch_probes_total'), cpu_seconds(daemon)
+    for number in range(LINES):
+        for connection in connections:
+            connection.send(b'* %d EXISTS\r\n' % number)
+    assert metric(daemon, 'mboxwatch_sessions_kept') == CROWD
+    assert metric(daemon, 'mboxwatch_probes_total') == probes, 'a verdict came of it'
+    for mailbox in mailboxes:  # an answer comes behind all lines before it
+        probed(daemon, mailbox['name'])
+    took = cpu_seconds(daemon) - cpu
+    grown = resident_bytes(daemon) - before
+    assert grown < CROWD * 24576, '%d bytes a session more' % (grown // CROWD)
+    # A core's fifth for 1,000 lines a second; a build with sanitizers takes ten times as much,
+    # and the probes at the end are in it.
+    assert took < 10 * LINES * CROWD * 0.0002, '%g s for %d lines' % (took, LINES * CROWD)
+    assert len(port.all()) == CROWD and host.accepted() == CROWD, host.count()
+    print('# %.0f us of CPU a line, %d bytes a session more' % (
+        took * 1e6 / LINES / CROWD, grown // CROWD))
 
 
 if __name__ == '__main__':
