@@ -4,6 +4,7 @@
  */
 #include "diagnose/diagnose.h"
 
+#include "diagnose/folder_guess.h"
 #include "diagnose/reply_cause.h"
 
 #include <stdlib.h>
@@ -103,6 +104,48 @@ host_of_referral(struct bytes url)
 	return host;
 }
 
+#define MOST_FOLDERS_SHOWN 10
+#define MOST_SHOWN_BYTES ((size_t)400)
+
+static void
+put_listed(struct buf *out, const struct folders *folders)
+{
+	size_t i = 0;
+
+	buf_put_string(out, "the server lists ");
+	for (; i < folders->count && i < MOST_FOLDERS_SHOWN && out->len < MOST_SHOWN_BYTES; i++)
+		buf_put_format(out, "%s\"%s\"", i > 0 ? ", " : "", folders->items[i].name);
+	if (i < folders->count)
+		buf_put_format(out, " and %zu more", folders->count - i);
+}
+
+/* The folder is missing: what the list says of it. */
+static void
+say_folders(const struct endpoint *endpoint, const struct finding *finding, struct verdict *verdict)
+{
+	struct bytes wanted = bytes_of(endpoint->folder);
+	const struct folders *folders = &finding->folders;
+	const struct folder *listed = folder_find(wanted, folders);
+	const struct folder *guess = folder_guess(wanted, folders);
+	struct buf text = { 0 };
+
+	if (verdict->cause != CAUSE_FOLDER_MISSING || folders->count == 0)
+		return;
+	if (listed && listed->is_container)
+		buf_put_string(&text, "this one holds folders alone, no mail; ");
+	else if (listed)
+		buf_put_string(&text, "it is listed, and does not open; ");
+	if (guess) {
+		verdict_suggest(verdict, "mailbox", guess->name);
+		buf_put_format(&text, "likely meant: \"%s\"", guess->name);
+	} else {
+		put_listed(&text, folders);
+	}
+	if (buf_err(&text) == ERR_OK)
+		verdict_detail(verdict, "%s", text.at);
+	buf_done(&text);
+}
+
 static void
 say_detail(const struct endpoint *endpoint, const struct finding *finding, struct verdict *verdict)
 {
@@ -182,6 +225,7 @@ diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struc
 	verdict->wait_us =
 		cause_has(cause, CAUSE_WAIT) ? diagnose_wait_us(bytes_of(finding->reply.text)) : 0;
 	say_detail(endpoint, finding, verdict);
+	say_folders(endpoint, finding, verdict);
 	say_suggestion(finding, verdict);
 	say_mechanism(endpoint, finding, verdict);
 	move_texts(&verdict->capabilities, &finding->capabilities);

@@ -31,6 +31,7 @@ static const struct imap_row {
 	[IMAP_LOGIN] = { STAGE_AUTH, imap_say_login, imap_on_login },
 	[IMAP_ID] = { STAGE_SELECT, say_id, on_id },
 	[IMAP_SELECT] = { STAGE_SELECT, say_select, on_select },
+	[IMAP_LIST] = { STAGE_SELECT, imap_say_list, imap_on_list },
 	[IMAP_NOOP] = { STAGE_NOOP, say_noop, on_noop },
 };
 
@@ -234,10 +235,14 @@ say_select(struct imap *d)
 static void
 on_select(struct imap *d, const struct imap_response *response)
 {
-	if (response->status == REPLY_OK)
+	if (response->status == REPLY_OK) {
 		imap_enter(d, IMAP_NOOP);
-	else
+	} else if (imap_may_list(response)) {
+		imap_keep_reply(d, response);
+		imap_enter(d, IMAP_LIST);
+	} else {
 		imap_end_refused(d, response);
+	}
 }
 
 static void

@@ -5,6 +5,7 @@
  *	imap_receive.c     what comes: which response answers what
  *	imap_capability.c  what the server says that it can
  *	imap_login.c       AUTHENTICATE and LOGIN
+ *	imap_list.c        LIST, where the folder is refused
  *	imap_command.c     tags, quoting, folder names
  *	imap_end.c         the reply that decided
  *	imap_response.c    bytes -> responses
@@ -25,6 +26,7 @@ enum imap_state {
 	IMAP_LOGIN,	   /* the command, or its literals */
 	IMAP_ID,
 	IMAP_SELECT,
+	IMAP_LIST, /* the folder was refused: which ones are there? */
 	IMAP_NOOP,
 	IMAP_STATE_COUNT
 };
@@ -97,6 +99,18 @@ void imap_say_login(struct imap *d);
 void imap_on_continuation(struct imap *d, const struct imap_response *response);
 void imap_on_login(struct imap *d, const struct imap_response *response);
 
+/* ---- imap_list.c */
+
+/* Is this refusal of a folder one that a list of folders may explain? */
+bool imap_may_list(const struct imap_response *response);
+void imap_say_list(struct imap *d);
+/* Data of the list. */
+void imap_read_list(struct imap *d, struct bytes data);
+/* The tagged response to LIST, of whatever status: the session ends by the refusal before it. */
+void imap_on_list(struct imap *d, const struct imap_response *response);
+/* The session is over while the list comes: true where it ended by the refusal before it. */
+bool imap_end_listing(struct imap *d, enum goodbye goodbye);
+
 /* ---- imap_command.c */
 
 /* Begins a command: a new tag, and nothing remembered of the one before. */
@@ -115,6 +129,8 @@ void imap_end(struct imap *d, enum finding_kind kind);
 /* By a response that says no, or that fits nothing; it is kept. */
 void imap_end_refused(struct imap *d, const struct imap_response *response);
 void imap_end_broken(struct imap *d, const struct imap_response *response, const char *why);
+/* What a BYE says beside a refusal may name the lock that the refusal does not (H2-23). */
+void imap_take_bye_as_alert(struct imap *d);
 /* By the BYE that was remembered. */
 void imap_end_leaving(struct imap *d);
 /* The response into the finding, with the lines beside it; into reply alone. */

@@ -4,6 +4,8 @@
  */
 #include "dialogue/imap.h"
 
+#include <stdlib.h>
+
 void
 imap_end(struct imap *d, enum finding_kind kind)
 {
@@ -59,10 +61,23 @@ imap_end_broken(struct imap *d, const struct imap_response *response, const char
 	imap_end(d, FINDING_BROKEN);
 }
 
-/* The BYE that was remembered decides. */
+void
+imap_take_bye_as_alert(struct imap *d)
+{
+	free(d->base.finding.reply.alert);
+	d->base.finding.reply.alert = d->bye.text;
+	d->bye.text = NULL;
+}
+
+/* The BYE that was remembered decides, but where a folder was refused before. */
 void
 imap_end_leaving(struct imap *d)
 {
+	if (d->state == IMAP_LIST) {
+		imap_take_bye_as_alert(d);
+		(void)imap_end_listing(d, GOODBYE_NONE);
+		return;
+	}
 	server_reply_done(&d->base.finding.reply);
 	d->base.finding.reply = d->bye;
 	d->bye = (struct server_reply){ 0 };

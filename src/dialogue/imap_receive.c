@@ -178,6 +178,8 @@ on_response(struct imap *d, const struct imap_response *response)
 	case IMAP_UNTAGGED_DATA:
 		if (bytes_equal_nocase(response->name, BYTES("CAPABILITY")))
 			imap_read_capabilities(d, response->data);
+		else if (d->state == IMAP_LIST && bytes_equal_nocase(response->name, BYTES("LIST")))
+			imap_read_list(d, response->data);
 		else if (is_prose(d, response))
 			take_prose(d, response->line);
 		break;
@@ -215,11 +217,8 @@ look_for_bye(struct imap *d, struct bytes received)
 		imap_fill_reply(d, &d->bye, &response);
 		d->has_bye = true;
 	}
-	if (!d->has_bye)
-		return;
-	free(d->base.finding.reply.alert);
-	d->base.finding.reply.alert = d->bye.text;
-	d->bye.text = NULL;
+	if (d->has_bye)
+		imap_take_bye_as_alert(d);
 }
 
 void
@@ -258,6 +257,9 @@ imap_lost(struct dialogue *dialogue)
 		return;
 	}
 	if (d->state == IMAP_GREETING && piece.len > 0 && is_other_protocol(d, piece))
+		return;
+	/* A list that is cut off in the middle is a session that broke (H2-16). */
+	if (piece.len == 0 && !d->reader.is_in_data && imap_end_listing(d, GOODBYE_SAID))
 		return;
 	dialogue_keep_lines(dialogue, buf_bytes(&d->beside));
 	dialogue_keep_lines(dialogue, piece);

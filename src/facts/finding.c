@@ -25,6 +25,7 @@ finding_done(struct finding *finding)
 	free(finding->detail);
 	texts_done(&finding->capabilities);
 	texts_done(&finding->notes);
+	folders_done(&finding->folders);
 	*finding = (struct finding){ 0 };
 }
 

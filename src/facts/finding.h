@@ -6,6 +6,7 @@
 #ifndef FACTS_FINDING_H
 #define FACTS_FINDING_H
 
+#include "facts/folder.h"
 #include "facts/verdict.h"
 
 enum finding_kind {
@@ -75,6 +76,7 @@ struct finding {
 	char *detail;
 	struct texts capabilities;
 	struct texts notes;
+	struct folders folders; /* IMAP: those that the server lists, where it refused ours */
 };
 
 void server_reply_done(struct server_reply *reply);

@@ -6,6 +6,7 @@ src_facts_libfacts_a_SOURCES = \
 	src/facts/endpoint.c src/facts/endpoint.h \
 	src/facts/verdict.c src/facts/verdict_json.c src/facts/texts.c src/facts/verdict.h \
 	src/facts/finding.c src/facts/finding.h \
+	src/facts/folder.c src/facts/folder.h \
 	src/facts/event.c src/facts/alert_render.c src/facts/event.h src/facts/events.def \
 	src/facts/protocol.c src/facts/protocol.h \
 	src/facts/metric.c src/facts/metric.h src/facts/metrics.def \

@@ -174,13 +174,16 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-13_data_of_every_kind.txt \
 	tests/dialogue/imap/H2-14_text_that_ends_in_braces.txt \
 	tests/dialogue/imap/H2-15_literal_beyond_64_bit.txt \
+	tests/dialogue/imap/H2-15_literal_in_the_list.txt \
 	tests/dialogue/imap/H2-15_literal_negative.txt \
 	tests/dialogue/imap/H2-15_literal_of_3_gib.txt \
 	tests/dialogue/imap/H2-15_literal_of_4_gib.txt \
 	tests/dialogue/imap/H2-15_literal_without_size.txt \
+	tests/dialogue/imap/H2-16_list_cut_off.txt \
 	tests/dialogue/imap/H2-16_literal_cut_off.txt \
 	tests/dialogue/imap/H2-16_tag_in_literal.txt \
 	tests/dialogue/imap/H2-17_parentheses.txt \
+	tests/dialogue/imap/H2-17_parentheses_in_the_list.txt \
 	tests/dialogue/imap/H2-18_greeting_empty_brackets.txt \
 	tests/dialogue/imap/H2-18_greeting_ok_alone.txt \
 	tests/dialogue/imap/H2-18_greeting_ok_blank.txt \
@@ -215,6 +218,7 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-30_odd_secret_plain.txt \
 	tests/dialogue/imap/H2-30_odd_secret_quoted.txt \
 	tests/dialogue/imap/H2-31_folder_name.txt \
+	tests/dialogue/imap/H2-32_broken_utf_7.txt \
 	tests/dialogue/imap/H2-33_read_write.txt \
 	tests/dialogue/imap/H2-38_cram_md5_refused.txt \
 	tests/dialogue/imap/H2-39_initial_response_ignored.txt \
@@ -244,6 +248,7 @@ EXTRA_DIST += \
 	tests/dialogue/imap/H2-48_noop_no.txt \
 	tests/dialogue/imap/H2-48_tagged_at_rest.txt \
 	tests/dialogue/imap/H2-48_vanished.txt \
+	tests/dialogue/imap/H4-28_secret_in_the_list.txt \
 	tests/dialogue/imap/H7-23_backoff_named.txt \
 	tests/dialogue/imap/auth_backend_words.txt \
 	tests/dialogue/imap/auth_bye_protocol_errors.txt \
@@ -253,6 +258,8 @@ EXTRA_DIST += \
 	tests/dialogue/imap/cram_md5.txt \
 	tests/dialogue/imap/folder_denied.txt \
 	tests/dialogue/imap/folder_missing.txt \
+	tests/dialogue/imap/folder_missing_cpanel.txt \
+	tests/dialogue/imap/folder_missing_utf_7.txt \
 	tests/dialogue/imap/greeting_421.txt \
 	tests/dialogue/imap/greeting_timeout.txt \
 	tests/dialogue/imap/id_refused.txt \
@@ -262,6 +269,11 @@ EXTRA_DIST += \
 	tests/dialogue/imap/keep_noop.txt \
 	tests/dialogue/imap/keep_nothing_without_login.txt \
 	tests/dialogue/imap/keep_parting.txt \
+	tests/dialogue/imap/list_bye.txt \
+	tests/dialogue/imap/list_not_asked.txt \
+	tests/dialogue/imap/list_refused.txt \
+	tests/dialogue/imap/list_timeout.txt \
+	tests/dialogue/imap/list_too_long.txt \
 	tests/dialogue/imap/login_command.txt \
 	tests/dialogue/imap/login_contactadmin.txt \
 	tests/dialogue/imap/login_expired.txt \
