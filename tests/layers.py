@@ -31,7 +31,7 @@ PURE = {'facts', 'dialogue', 'diagnose', 'watch'}
 NOT_PURE = re.compile(r'^(event2/|sys/socket|pthread|unistd|fcntl|sys/stat|time\.h|netdb|openssl/)')
 # The ways by which a secret's bytes leave struct secret (base/secret.h).
 # config/object.c: what mboxwatchctl hands to the daemon for a check.
-REVEALERS = {'config/object.c', 'base/secret.c', 'dialogue/sasl.c', 'dialogue/imap_login.c', 'net/proxy.c'}
+REVEALERS = {'config/object.c', 'base/seal.c', 'base/secret.c', 'dialogue/sasl.c', 'dialogue/imap_login.c', 'net/proxy.c'}
 
 
 def sources(top):

@@ -12,6 +12,7 @@ src_base_libbase_a_SOURCES = \
 	src/base/prepare.c src/base/prepare.h \
 	src/base/queue.c src/base/queue.h \
 	src/base/random.c src/base/random.h \
+	src/base/seal.c src/base/seal.h \
 	src/base/secret.c src/base/secret.h \
 	src/base/time.c src/base/time.h \
 	src/base/ulid.c src/base/ulid.h

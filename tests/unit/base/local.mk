@@ -12,6 +12,7 @@ check_PROGRAMS += \
 	tests/unit/base/test_prepare \
 	tests/unit/base/test_queue \
 	tests/unit/base/test_random \
+	tests/unit/base/test_seal \
 	tests/unit/base/test_secret \
 	tests/unit/base/test_time \
 	tests/unit/base/test_ulid
@@ -40,6 +41,8 @@ tests_unit_base_test_queue_SOURCES = tests/unit/base/test_queue.c tests/unit/uni
 tests_unit_base_test_queue_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_random_SOURCES = tests/unit/base/test_random.c tests/unit/unit.h
 tests_unit_base_test_random_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_seal_SOURCES = tests/unit/base/test_seal.c tests/unit/unit.h
+tests_unit_base_test_seal_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_secret_SOURCES = tests/unit/base/test_secret.c tests/unit/unit.h
 tests_unit_base_test_secret_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_time_SOURCES = tests/unit/base/test_time.c tests/unit/unit.h
