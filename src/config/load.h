@@ -29,7 +29,8 @@ struct load {
 	struct server_scope **servers; /* sorted by host once all are read */
 	size_t server_count;
 	struct settings *settings;
-	bool is_of_object; /* settings_of_object(): no file is looked at */
+	bool is_of_object;		     /* settings_of_object(): no file is looked at */
+	const struct sealed_mailbox *sealed; /* whose settings the object is; NULL: nobody's */
 	bool is_out_of_memory;
 };
 
@@ -67,6 +68,12 @@ void load_mailbox_of_object(struct load *load, const config_setting_t *at);
 /* object.c: defaults and servers, kept for settings_of_object(). */
 void load_keep_scopes(struct load *load);
 void scopes_kept_free(struct scopes_kept *kept);
+/* A load of objects: the scopes around them, from settings; what is made goes to made. NULL: no
+ * memory. For load_end_objects(). */
+struct load *load_begin_objects(
+	const struct settings *settings, struct settings *made, struct complaints *complaints);
+void load_object(struct load *load, const json_t *object);
+void load_end_objects(struct load *load);
 /* files.c: an empty text that settings may be added to; lines are all 0. NULL: no memory */
 struct source *source_new(const char *name);
 void source_free(struct source *source);

@@ -14,6 +14,7 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/plan.c \
 	src/config/proxy_url.c src/config/proxy_url.h \
 	src/config/rules.c \
+	src/config/sealed.c \
 	src/config/scope.c src/config/scope.h \
 	src/config/settings.c src/config/settings.def src/config/settings.h \
 	src/config/suggest.c src/config/suggest.h \

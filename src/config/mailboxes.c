@@ -242,13 +242,31 @@ note_secret(struct entry *entry, enum side side, const struct slot *slots)
 	entry->out->is_secret_open[side] = slot->is_secret_open;
 }
 
+/* A word stands in its place there. */
+static void
+take_sealed(struct load *load, enum side side, struct secret_source *out)
+{
+	struct sealed *sealed = calloc(1, sizeof(*sealed));
+
+	out->kind = SECRET_SEALED;
+	out->path = load_copy(load, load->settings->state_key_file);
+	out->sealed = sealed;
+	if (sealed)
+		buf_put(&sealed->bytes, buf_bytes(&load->sealed->sealed[side]));
+	if (!sealed || buf_err(&sealed->bytes) != ERR_OK ||
+		sealed_mailbox_put_bound(load->sealed, side, &sealed->bound) != ERR_OK)
+		load->is_out_of_memory = true;
+}
+
 /* Of the scope of the side that gives it. */
 static void
-take_secret(struct load *load, const struct scope *scope, struct secret_source *out)
+take_secret(struct load *load, enum side side, const struct scope *scope, struct secret_source *out)
 {
 	const struct slot *slots = scope->slots;
 
-	if (slots[SETTING_PASSWORD].at) {
+	if (load->sealed) {
+		take_sealed(load, side, out);
+	} else if (slots[SETTING_PASSWORD].at) {
 		if (secret_new(bytes_of(slots[SETTING_PASSWORD].text), &out->value) != ERR_OK)
 			load->is_out_of_memory = true; /* its form was judged */
 		out->kind = SECRET_VALUE;
@@ -293,7 +311,7 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 			path);
 	if (from == SIDE_COUNT)
 		return;
-	take_secret(entry->load, &entry->sides[from], &endpoint->secret);
+	take_secret(entry->load, from, &entry->sides[from], &endpoint->secret);
 	if (from == side)
 		note_secret(entry, side, entry->sides[from].slots);
 }
@@ -664,6 +682,7 @@ finish_entry(struct entry *entry)
 	out->is_enabled = enabled->at ? enabled->number : true;
 	out->file = load_copy(entry->load, place.file);
 	out->line = place.line;
+	out->is_of_socket = entry->load->sealed != NULL;
 	entry->out = out;
 	join_labels(entry, &out->labels);
 	make_endpoints(entry);

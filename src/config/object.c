@@ -69,6 +69,28 @@ copy_scope(config_setting_t *to, const struct scope *scope)
 	return true;
 }
 
+/* Joined: one name may stand in several files, the last one counts. */
+static bool
+copy_labels(config_setting_t *to, const struct scope *scope)
+{
+	config_setting_t *labels =
+		config_setting_add(to, setting_rows[SETTING_LABELS].name, CONFIG_TYPE_GROUP);
+
+	if (!labels)
+		return false;
+	for (size_t i = 0; i < scope->labels_count; i++) {
+		for (int k = 0; k < config_setting_length(scope->labels[i]); k++) {
+			const config_setting_t *label =
+				config_setting_get_elem(scope->labels[i], (unsigned)k);
+
+			(void)config_setting_remove(labels, config_setting_name(label));
+			if (!copy_one(labels, label, config_setting_name(label)))
+				return false;
+		}
+	}
+	return true;
+}
+
 void
 load_keep_scopes(struct load *load)
 {
@@ -84,7 +106,8 @@ load_keep_scopes(struct load *load)
 	root = config_root_setting(&kept->source->config);
 	defaults = config_setting_add(root, setting_rows[SETTING_DEFAULTS].name, CONFIG_TYPE_GROUP);
 	servers = config_setting_add(root, setting_rows[SETTING_SERVERS].name, CONFIG_TYPE_LIST);
-	is_done = defaults && servers && copy_scope(defaults, &load->defaults);
+	is_done = defaults && servers && copy_scope(defaults, &load->defaults) &&
+		  copy_labels(defaults, &load->defaults);
 	for (size_t i = 0; i < load->server_count && is_done; i++) {
 		config_setting_t *server = config_setting_add(servers, NULL, CONFIG_TYPE_GROUP);
 
@@ -236,8 +259,8 @@ parse_kept(struct load *load, const struct scopes_kept *kept)
 	load->complaints = told;
 }
 
-static void
-parse_object(struct load *load, const json_t *object)
+void
+load_object(struct load *load, const json_t *object)
 {
 	const struct adding adding = { .load = load };
 	struct source *source = source_new("the request");
@@ -250,31 +273,51 @@ parse_object(struct load *load, const json_t *object)
 	add_members(&adding, root, object);
 	load_mailbox_of_object(load, root);
 	source_free(source);
+	strip_places(load->complaints);
+}
+
+struct load *
+load_begin_objects(
+	const struct settings *settings, struct settings *made, struct complaints *complaints)
+{
+	static const struct settings_paths no_paths = { 0 };
+	struct load *load = calloc(1, sizeof(*load));
+
+	if (!load)
+		return NULL;
+	*made = (struct settings){ .deny = settings->deny,
+		.rules = settings->rules,
+		.state_key_file = settings->state_key_file };
+	load->complaints = complaints;
+	load->paths = &no_paths;
+	load->settings = made;
+	load->is_of_object = true;
+	parse_kept(load, settings->kept);
+	return load;
+}
+
+void
+load_end_objects(struct load *load)
+{
+	load_done(load);
+	free(load);
 }
 
 enum err
 settings_of_object(const struct settings *settings, const json_t *object,
 	struct mailbox_settings **out, struct complaints *complaints)
 {
-	static const struct settings_paths no_paths = { 0 };
-	struct load *load = calloc(1, sizeof(*load));
-	struct settings made = { .deny = settings->deny, .rules = settings->rules };
+	struct settings made;
+	struct load *load = load_begin_objects(settings, &made, complaints);
 	enum err err = ERR_MEMORY;
 
 	if (!load)
 		return ERR_MEMORY;
-	load->complaints = complaints;
-	load->paths = &no_paths;
-	load->settings = &made;
-	load->is_of_object = true;
-	parse_kept(load, settings->kept);
 	if (!load->is_out_of_memory)
-		parse_object(load, object);
+		load_object(load, object);
 	if (!load->is_out_of_memory && !complaints->is_incomplete)
 		err = complaints->faults > 0 ? ERR_INVALID : ERR_OK;
-	strip_places(complaints);
-	load_done(load);
-	free(load);
+	load_end_objects(load);
 	if (err == ERR_OK) {
 		*out = made.mailboxes;
 		return ERR_OK;

@@ -184,6 +184,7 @@ take_daemon(struct load *load, struct settings *settings)
 	settings->admin_group = text_of(load, daemon, SETTING_ADMIN_GROUP);
 	settings->state_dir = text_of(load, daemon, SETTING_STATE_DIR);
 	settings->helo_name = text_of(load, daemon, SETTING_HELO_NAME);
+	settings->state_key_file = text_of(load, daemon, SETTING_STATE_KEY_FILE);
 	settings->resolvers = join_resolvers(load, daemon->slots[SETTING_RESOLVERS].at);
 	take_deny(load, daemon->slots[SETTING_DENY_ADDRESSES].at, &settings->deny);
 	settings->log_level = (enum log_level)number_of(daemon, SETTING_LOG_LEVEL);
@@ -330,6 +331,7 @@ settings_free(struct settings *settings)
 	free(settings->admin_group);
 	free(settings->state_dir);
 	free(settings->helo_name);
+	free(settings->state_key_file);
 	free(settings->resolvers);
 	prefixes_done(&settings->deny);
 	for (size_t i = 0; i < settings->mailbox_count; i++)

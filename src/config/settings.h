@@ -15,6 +15,7 @@
 #include "diagnose/review.h"
 #include "facts/endpoint.h"
 #include "facts/event.h"
+#include "facts/sealed_mailbox.h"
 #include "watch/watch.h"
 
 struct settings_paths {
@@ -58,6 +59,7 @@ struct mailbox_settings {
 	bool are_secrets_other;
 	char *file; /* where it stands, for faults and 409 */
 	int line;
+	bool is_of_socket; /* it stands in no file: settings_join(), settings_put() */
 };
 
 enum sink_switch {
@@ -77,6 +79,7 @@ struct settings {
 	char *helo_name;      /* NULL: this host's full name, else its address as a literal */
 	char *resolvers;      /* "a:53,b:53"; NULL: the system's */
 	struct prefixes deny; /* for settings from the socket */
+	char *state_key_file; /* NULL: none */
 	enum log_level log_level;
 	enum sink_switch journal;
 	enum sink_switch syslog;
@@ -109,6 +112,31 @@ void settings_free(struct settings *settings);
 CHECKED enum err settings_of_object(const struct settings *settings, const json_t *object,
 	struct mailbox_settings **out, struct complaints *complaints);
 void mailbox_settings_free(struct mailbox_settings *mailbox);
+
+/* ---- mailboxes set over the socket (sealed.c) */
+
+/* As settings_of_object(), of a mailbox that will be kept: a host that is an address which
+ * daemon.deny_addresses holds is a fault too (H5-16). */
+CHECKED enum err settings_judge_put(
+	const struct settings *settings, const json_t *object, struct complaints *complaints);
+/* Takes the passwords out of such an object, which is judged. NULL: no memory. The caller's. */
+struct sealed_mailbox *settings_take_put(struct bytes name, json_t *object);
+/* Seals what is opened. ERR_INVALID: no such key as it should be, why has the words; ERR_MEMORY */
+CHECKED enum err settings_seal(
+	struct sealed_mailbox *mailbox, const char *key_file, struct fault *why);
+/* Into settings that were just loaded, which only the caller knows. One whose name stands in a file
+ * is left out, and so is one that does not go with these settings: each a warning. ERR_MEMORY:
+ * settings are as they were */
+CHECKED enum err settings_join(struct settings *settings, struct sealed_mailbox *const *mailboxes,
+	size_t count, struct complaints *complaints);
+/* One more, or another one of its name; *before is what stood there, NULL for none, the caller's.
+ * ERR_CONFLICT: the name stands in a file. ERR_INVALID: complaints. Pointers into
+ * settings->mailboxes are void afterwards. */
+CHECKED enum err settings_put(struct settings *settings, const struct sealed_mailbox *mailbox,
+	struct mailbox_settings **before, struct complaints *complaints);
+/* Out again, where one of the socket has this name. */
+void settings_drop(struct settings *settings, struct bytes name);
+
 /* The other way: such an object, secrets revealed, so wipe out; what an object may not say
  * (ca_file, proxy, source_address) is left out, and *is_less set. Secrets must be values. */
 void settings_put_object(struct buf *out, const struct mailbox_settings *mailbox, bool *is_less);

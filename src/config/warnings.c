@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/seal.h"
 #include "config/load.h"
 
 /* What the review will ask: its form, and whether it is another's. */
@@ -140,6 +141,24 @@ warn_of_ca_file(struct load *load, const struct slot *slot, const char *path)
 			slot->text);
 }
 
+/* H5-15: without it nobody else's mailbox stops, so it is no fault. */
+static void
+warn_of_key_file(struct load *load, const struct slot *slot, const char *path)
+{
+	struct fault why = { "" };
+	struct stat about;
+	struct seal_key key;
+
+	if (seal_key_read(slot->text, &key, &why) != ERR_OK)
+		load_warning(load, slot->at, path,
+			"%s: %s; make one with mboxwatchctl make-key, or put the old one back",
+			path, why.text);
+	else if (stat(slot->text, &about) == 0 && (about.st_mode & S_IROTH))
+		load_warning(load, slot->at, path,
+			"%s: a key in a file that others can read; chmod 0640 it", path);
+	bytes_wipe(&key, sizeof(key));
+}
+
 void
 warn_of_setting(struct load *load, enum setting setting, struct slot *slot, const char *path)
 {
@@ -151,6 +170,9 @@ warn_of_setting(struct load *load, enum setting setting, struct slot *slot, cons
 		break;
 	case SETTING_PASSWORD_FILE:
 		warn_of_password_file(load, slot, path);
+		break;
+	case SETTING_STATE_KEY_FILE:
+		warn_of_key_file(load, slot, path);
 		break;
 	case SETTING_PROXY:
 		if (strchr(slot->text, '@'))

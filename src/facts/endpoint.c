@@ -40,6 +40,11 @@ secret_source_done(struct secret_source *source)
 	for (size_t i = 0; source->argv && source->argv[i]; i++)
 		free(source->argv[i]);
 	free(source->argv);
+	if (source->sealed) {
+		buf_done(&source->sealed->bytes);
+		buf_done(&source->sealed->bound);
+	}
+	free(source->sealed);
 }
 
 void
@@ -109,10 +114,20 @@ proxy_equal(const struct proxy *a, const struct proxy *b)
 }
 
 static bool
+sealed_equal(const struct sealed *a, const struct sealed *b)
+{
+	if (!a || !b)
+		return a == b;
+	return bytes_equal(buf_bytes(&a->bytes), buf_bytes(&b->bytes)) &&
+	       bytes_equal(buf_bytes(&a->bound), buf_bytes(&b->bound));
+}
+
+static bool
 secret_source_equal(const struct secret_source *a, const struct secret_source *b)
 {
 	return a->kind == b->kind && secrets_equal(a->value, b->value) &&
-	       strings_equal(a->path, b->path) && arguments_equal(a->argv, b->argv);
+	       strings_equal(a->path, b->path) && arguments_equal(a->argv, b->argv) &&
+	       sealed_equal(a->sealed, b->sealed);
 }
 
 bool

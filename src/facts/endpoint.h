@@ -19,6 +19,7 @@ enum secret_kind {
 	SECRET_FILE,
 	SECRET_COMMAND,
 	SECRET_CREDENTIAL,
+	SECRET_SEALED, /* of a mailbox set over the socket */
 	SECRET_KIND_COUNT
 };
 
@@ -30,13 +31,20 @@ enum tls_version {
 	TLS_VERSION_COUNT
 };
 
-/* Where a secret comes from. All strings are the struct's own. */
+/* As base/seal.h made it, and what it is bound to. */
+struct sealed {
+	struct buf bytes;
+	struct buf bound;
+};
+
+/* Where a secret comes from. All of it is the struct's own. */
 struct secret_source {
 	enum secret_kind kind;
 	struct secret *value; /* SECRET_VALUE */
-	char *path;  /* SECRET_FILE: a path; SECRET_CREDENTIAL: a name below $CREDENTIALS_DIRECTORY
-		      */
+	char *path;  /* SECRET_FILE: a path; SECRET_CREDENTIAL: a name below $CREDENTIALS_DIRECTORY;
+			SECRET_SEALED: the key's file, NULL: none is set */
 	char **argv; /* SECRET_COMMAND: ends in NULL */
+	struct sealed *sealed; /* SECRET_SEALED */
 };
 
 enum proxy_kind {

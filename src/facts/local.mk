@@ -11,5 +11,6 @@ src_facts_libfacts_a_SOURCES = \
 	src/facts/protocol.c src/facts/protocol.h \
 	src/facts/metric.c src/facts/metric.h src/facts/metrics.def \
 	src/facts/mailbox.c src/facts/mailbox.h \
+	src/facts/sealed_mailbox.c src/facts/sealed_mailbox.h \
 	src/facts/prefix.c src/facts/prefix.h \
 	src/facts/row.h

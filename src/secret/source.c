@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/seal.h"
 
 /* One command, by its argument vector; lives while asked for or while its secret is kept. */
 struct command {
@@ -178,6 +179,41 @@ ask_credential(struct secret_ask *ask, const char *name)
 	else
 		fail(ask, CAUSE_LOCAL_LIMIT, "out of memory");
 	buf_done(&path);
+}
+
+/* H5-15: a key that is lost, or another's, takes its mailboxes' secrets with it until it is back.
+ */
+static void
+ask_sealed(struct secret_ask *ask, const struct secret_source *source)
+{
+	const struct sealed *sealed = source->sealed;
+	struct fault why = { "" };
+	struct seal_key key;
+	enum err err;
+
+	if (!source->path) {
+		fail(ask, CAUSE_SECRET_UNAVAILABLE, "sealed, and daemon.state_key_file is not set");
+		return;
+	}
+	err = seal_key_read(source->path, &key, &why);
+	if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
+		fail(ask, CAUSE_LOCAL_LIMIT, "state_key_file %s", why.text);
+		return;
+	}
+	if (err != ERR_OK) {
+		fail(ask, CAUSE_SECRET_UNAVAILABLE, "sealed: state_key_file %s", why.text);
+		return;
+	}
+	err = unseal_secret(
+		&key, buf_bytes(&sealed->bytes), buf_bytes(&sealed->bound), &ask->answer.secret);
+	bytes_wipe(&key, sizeof(key));
+	if (err == ERR_OK)
+		tell(ask);
+	else if (err == ERR_MEMORY)
+		fail(ask, CAUSE_LOCAL_LIMIT, "out of memory");
+	else
+		fail(ask, CAUSE_SECRET_UNAVAILABLE,
+			"sealed under another key than that in state_key_file %s", source->path);
 }
 
 /* ---- commands ---- */
@@ -409,6 +445,9 @@ secret_ask(struct secret_sources *sources, const struct secret_source *source, b
 		break;
 	case SECRET_CREDENTIAL:
 		ask_credential(ask, source->path);
+		break;
+	case SECRET_SEALED:
+		ask_sealed(ask, source);
 		break;
 	case SECRET_COMMAND:
 		ask_command(ask, source->argv, is_fresh);

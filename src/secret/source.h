@@ -1,8 +1,9 @@
 /*
- * source.h: where a mailbox's secret comes from: the settings, a file, a command, a credential.
- * Layer: secret.
+ * source.h: where a mailbox's secret comes from: the settings, a file, a command, a credential, the
+ * seal of a mailbox set over the socket. Layer: secret.
  *
- * A struct secret_sources belongs to one loop. Files and credentials are read at every ask; what a
+ * A struct secret_sources belongs to one loop. Files, credentials and the key of sealed secrets are
+ * read at every ask; what a
  * command printed is kept, by its argument vector, for a day or until secret_sources_forget()
  * (contract 3). Of all of them the first line counts, without its end, blanks and all.
  */
