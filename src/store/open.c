@@ -26,7 +26,7 @@
 /* Beside the damaged ones only so many are kept (H6-07). */
 #define MOST_SET_ASIDE 3
 
-static const char schema[] =
+static const char state_schema[] =
 	"PRAGMA application_id = 1835169585;"
 	"PRAGMA user_version = 1;"
 	"CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
@@ -37,6 +37,8 @@ static const char schema[] =
 	" journal BLOB NOT NULL);"
 	"CREATE TABLE cursor(sink TEXT PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE key(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+
+static const struct database state = { STATE_NAME, APPLICATION_ID, STATE_VERSION, state_schema };
 
 /* H6-16: who may write there may put another state in our place. */
 static void
@@ -93,7 +95,7 @@ number_of(sqlite3 *db, const char *sql, int otherwise)
 }
 
 static enum err
-check(sqlite3 *db, struct fault *why)
+check(sqlite3 *db, const struct database *database, struct fault *why)
 {
 	sqlite3_stmt *statement = NULL;
 	enum err err = ERR_DAMAGED;
@@ -110,37 +112,37 @@ check(sqlite3 *db, struct fault *why)
 		err = err_from_sqlite(code);
 	}
 	if (err != ERR_OK)
-		fault_set(why, "state.db: %s",
+		fault_set(why, "%s: %s", database->name,
 			code == SQLITE_ROW ? "its pages are damaged" : sqlite3_errmsg(db));
 	sqlite3_finalize(statement);
 	if (err != ERR_OK)
 		return err;
-	if (number_of(db, "PRAGMA application_id", 0) != APPLICATION_ID) {
-		fault_set(why, "state.db: not a state file of mboxwatch");
+	if (number_of(db, "PRAGMA application_id", 0) != database->application_id) {
+		fault_set(why, "%s: not a file of mboxwatch's of this kind", database->name);
 		return ERR_DAMAGED;
 	}
 	version = number_of(db, "PRAGMA user_version", 0);
-	if (version > STATE_VERSION) {
-		fault_set(why,
-			"state.db has version %d, this mboxwatchd knows %d; install the newer one",
-			version, STATE_VERSION);
+	if (version > database->version) {
+		fault_set(why, "%s has version %d, this mboxwatchd knows %d; install the newer one",
+			database->name, version, database->version);
 		return ERR_TOO_NEW;
 	}
 	return ERR_OK;
 }
 
 static enum err
-exec(sqlite3 *db, const char *sql, struct fault *why)
+exec(sqlite3 *db, const struct database *database, const char *sql, struct fault *why)
 {
 	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
 
 	if (code != SQLITE_OK)
-		fault_set(why, "state.db: %s", sqlite3_errmsg(db));
+		fault_set(why, "%s: %s", database->name, sqlite3_errmsg(db));
 	return err_from_sqlite(code);
 }
 
-static enum err
-open_one(const char *path, bool is_new, sqlite3 **out, struct fault *why)
+enum err
+store_database_open(const struct database *database, const char *path, bool is_new, sqlite3 **out,
+	struct fault *why)
 {
 	int code = sqlite3_open_v2(
 		path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -153,18 +155,18 @@ open_one(const char *path, bool is_new, sqlite3 **out, struct fault *why)
 	sqlite3_extended_result_codes(*out, 1);
 	sqlite3_busy_timeout(*out, 1000);
 	if (!is_new)
-		err = check(*out, why);
+		err = check(*out, database, why);
 	if (err == ERR_OK)
-		err = exec(*out,
+		err = exec(*out, database,
 			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = "
 			"MEMORY;",
 			why);
 	if (err == ERR_OK && is_new) {
-		err = exec(*out, "BEGIN IMMEDIATE", why);
+		err = exec(*out, database, "BEGIN IMMEDIATE", why);
 		if (err == ERR_OK)
-			err = exec(*out, schema, why);
+			err = exec(*out, database, database->schema, why);
 		if (err == ERR_OK)
-			err = exec(*out, "COMMIT", why);
+			err = exec(*out, database, "COMMIT", why);
 	}
 	return err;
 }
@@ -264,14 +266,14 @@ store_file_open(const char *dir, int dir_fd, struct sqlite3 **out, struct store_
 		fault_set(why, "state.db: empty though it existed");
 		err = ERR_DAMAGED;
 	} else {
-		err = open_one(path, !is_there, out, why);
+		err = store_database_open(&state, path, !is_there, out, why);
 	}
 	if (err == ERR_DAMAGED) {
 		sqlite3_close_v2(*out);
 		*out = NULL;
 		set_aside(dir_fd, opened);
 		opened->is_new = true;
-		err = open_one(path, true, out, why);
+		err = store_database_open(&state, path, true, out, why);
 	}
 	if (err == ERR_OK)
 		err = key_of(*out, &opened->fingerprint_key, why);
@@ -344,7 +346,7 @@ store_file_anew(int dir_fd, struct sqlite3 *from, struct sqlite3 **out, struct f
 		return err_from_errno(errno);
 	}
 	mask = umask(0077);
-	err = open_one(path, false, out, why);
+	err = store_database_open(&state, path, false, out, why);
 	umask(mask);
 	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * open.h: the state directory and its file: lock, checks, setting aside, making anew. Layer: store,
- * for store.c alone.
+ * open.h: the state directory and its files: lock, checks, setting aside, making anew. Layer:
+ * store, for its own files.
  */
 #ifndef STORE_OPEN_H
 #define STORE_OPEN_H
@@ -10,6 +10,19 @@
 #include "store/store.h"
 
 enum err err_from_sqlite(int code);
+
+/* A file of ours. */
+struct database {
+	const char *name; /* in the state directory */
+	int application_id;
+	int version;
+	const char *schema; /* of a new one, with both of them */
+};
+
+/* Opens one that is there and looks it over, or makes a new one (its name must be free). *out may
+ * be set on errors too, and is the caller's. ERR_DAMAGED, ERR_TOO_NEW, as err_from_sqlite() */
+CHECKED enum err store_database_open(const struct database *database, const char *path, bool is_new,
+	struct sqlite3 **out, struct fault *why);
 
 /* Opens the directory (made 0700 where missing) and takes the kernel's lock on its file `lock`:
  * *lock_fd holds it. ERR_BUSY: another process has it. On other errors *dir_fd may be open; both

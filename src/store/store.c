@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/mailboxes.h"
 #include "store/open.h"
 
 enum statement {
@@ -73,6 +74,7 @@ struct store {
 	enum err why_not;
 	struct fault why;
 	char *dir;
+	struct mailboxes_file *mailboxes;
 	struct fingerprint_key fingerprint_key;
 	int dir_fd;
 	int lock_fd;
@@ -220,8 +222,9 @@ store_open(const char *dir, struct store **out, struct store_opened *opened, str
 		return ERR_MEMORY;
 	store->dir_fd = store->lock_fd = -1;
 	store->dir = strdup(dir);
-	if (!store->dir) {
-		free(store);
+	store->mailboxes = mailboxes_file_new(dir);
+	if (!store->dir || !store->mailboxes) {
+		store_close(store);
 		return ERR_MEMORY;
 	}
 	err = store_dir_lock(dir, &store->dir_fd, &store->lock_fd, why);
@@ -252,6 +255,7 @@ store_close(struct store *store)
 	if (!store)
 		return;
 	db_close(store);
+	mailboxes_file_free(store->mailboxes);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	if (store->dir_fd >= 0)
@@ -639,4 +643,19 @@ store_clean(struct store *store, struct fault *why)
 		return err;
 	sqlite3_bind_int64(store->prepared[CLEAN], 1, STORE_EVENTS_KEPT);
 	return run(store, CLEAN, why);
+}
+
+/* ---- mailboxes set over the socket */
+
+enum err
+store_mailboxes(struct store *store, store_on_mailbox *on_mailbox, void *owner, struct fault *why)
+{
+	return mailboxes_file_read(store->mailboxes, on_mailbox, owner, why);
+}
+
+enum err
+store_change_mailboxes(
+	struct store *store, const struct store_change *changes, size_t count, struct fault *why)
+{
+	return mailboxes_file_write(store->mailboxes, changes, count, why);
 }

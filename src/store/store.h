@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "facts/event.h"
 #include "facts/row.h"
+#include "facts/sealed_mailbox.h"
 
 #define STORE_EVENTS_KEPT 10000	 /* contract 5: the last 10,000 at least */
 #define STORE_EVENTS_MOST 100000 /* H8-10: no sink holds back more than these */
@@ -93,5 +94,26 @@ CHECKED enum err store_clean(struct store *store, struct fault *why);
 /* Drops events beyond STORE_EVENTS_MOST that a sink has not taken; in small steps. *dropped: how
  * many. */
 CHECKED enum err store_clean_untaken(struct store *store, size_t *dropped, struct fault *why);
+
+/* ---- mailboxes set over the socket, in DIR/mailboxes.db */
+
+/* A mailbox that is set or, NULL, taken away. Borrowed. */
+struct store_change {
+	const char *name;
+	const struct sealed_mailbox *mailbox;
+};
+
+/* mailbox is the callee's. */
+typedef void store_on_mailbox(void *owner, struct sealed_mailbox *mailbox);
+/*
+ * All that are kept. Where there is no file there are none. On errors the file stays as it is and
+ * every write says why: it is never set aside and never made anew in place of another (H6-06).
+ */
+CHECKED enum err store_mailboxes(
+	struct store *store, store_on_mailbox *on_mailbox, void *owner, struct fault *why);
+/* One transaction, durable when it returns ERR_OK; else none of it is. The file is made where there
+ * is none. */
+CHECKED enum err store_change_mailboxes(
+	struct store *store, const struct store_change *changes, size_t count, struct fault *why);
 
 #endif
