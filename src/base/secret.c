@@ -246,6 +246,30 @@ secret_is_grouped(const struct secret *secret)
 	return groups >= GROUPS_LEAST;
 }
 
+bool
+secret_has_form(const struct secret *secret, enum secret_form form)
+{
+	struct bytes text = secret_reveal(secret);
+	size_t len = form == SECRET_FORM_HYPHENS_4X4 ? 19 : 16;
+
+	if (form == SECRET_FORM_ANY)
+		return true;
+	if (text.len != len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char byte = text.at[i];
+		bool is_fine = byte_is_letter(byte);
+
+		if (form == SECRET_FORM_HYPHENS_4X4 && i % 5 == 4)
+			is_fine = byte == '-';
+		else if (form == SECRET_FORM_SIGNS_16)
+			is_fine = is_fine || byte_is_digit(byte);
+		if (!is_fine)
+			return false;
+	}
+	return true;
+}
+
 /* Puts text into out, "<secret>" for each form of it; where forms overlap, once for all. */
 static void
 put_masked(struct buf *out, struct bytes text, const struct mask_form forms[MASK_FORM_COUNT],

@@ -29,6 +29,17 @@ bool secret_equal(const struct secret *a, const struct secret *b);
 /* Three groups or more of four letters or digits each, one blank between: how providers show app
  * passwords, which have no blanks. */
 bool secret_is_grouped(const struct secret *secret);
+
+/* What all app passwords of a provider look like, where that is known. */
+enum secret_form {
+	SECRET_FORM_ANY,
+	SECRET_FORM_LETTERS_16,	 /* Gmail, Yahoo, Yandex */
+	SECRET_FORM_SIGNS_16,	 /* letters and digits: QQ, NetEase */
+	SECRET_FORM_HYPHENS_4X4, /* four groups of four letters, a hyphen between: iCloud */
+	SECRET_FORM_COUNT
+};
+
+bool secret_has_form(const struct secret *secret, enum secret_form form);
 /* Overwrites every occurrence of the secret in text, its base64 and its IMAP-quoted form with
  * "<secret>". Of secrets shorter than 4 bytes only whole words are masked. H2-44 */
 void secret_mask(const struct secret *secret, struct buf *text);

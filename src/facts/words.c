@@ -2,6 +2,7 @@
  * words.c: the closed lists -> their words, and back. Layer: facts.
  */
 #include "facts/words.h"
+#include "facts/provider.h"
 #include "facts/row.h"
 
 #include <assert.h>
@@ -18,6 +19,9 @@ static const char *const level_words[] = { LEVELS(X) };
 static const char *const trouble_words[] = { TROUBLES(X) };
 static const char *const next_reason_words[] = { NEXT_REASONS(X) };
 static const char *const row_kind_words[] = { ROW_KINDS(X) };
+static const char *const provider_username_words[] = { PROVIDER_USERNAMES(X) };
+static const char *const provider_access_words[] = { PROVIDER_ACCESSES(X) };
+static const char *const app_password_words[] = { APP_PASSWORDS(X) };
 #undef X
 
 static const char *
@@ -66,6 +70,9 @@ WORDS_DEFINE(level, LEVEL_COUNT)
 WORDS_DEFINE(trouble, TROUBLE_COUNT)
 WORDS_DEFINE(next_reason, NEXT_REASON_COUNT)
 WORDS_DEFINE(row_kind, ROW_KIND_COUNT)
+WORDS_DEFINE(provider_username, PROVIDER_USERNAME_COUNT)
+WORDS_DEFINE(provider_access, PROVIDER_ACCESS_COUNT)
+WORDS_DEFINE(app_password, APP_PASSWORD_COUNT)
 
 uint16_t
 port_of_security(enum side side, enum security security)

@@ -258,6 +258,33 @@ test_secret_is_told_grouped_by_its_form(void **state)
 	}
 }
 
+static void
+test_secret_has_the_form_of_an_app_password(void **state)
+{
+	static const struct {
+		const char *secret;
+		bool has[SECRET_FORM_COUNT];
+	} rows[] = {
+		{ "abcdefghijklmnop", { true, true, true, false } },
+		{ "ABCD1234efgh5678", { true, false, true, false } },
+		{ "abcd-efgh-ijkl-mnop", { true, false, false, true } },
+		{ "abcd-efgh-ijkl-mn1p", { true, false, false, false } },
+		{ "abcdefghijklmno", { true, false, false, false } },
+		{ "abcdefghijklmnopq", { true, false, false, false } },
+		{ "abcd efgh ijkl mnop", { true, false, false, false } },
+		{ "correct horse ba", { true, false, false, false } },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct secret *secret = secret_of(rows[i].secret);
+
+		unit_row(rows[i].secret);
+		for (enum secret_form form = 0; form < SECRET_FORM_COUNT; form++)
+			assert_int_equal(secret_has_form(secret, form), rows[i].has[form]);
+		secret_free(secret);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_secret_takes_any_bytes_but_nul),
 	cmocka_unit_test(test_secret_is_equal_by_its_bytes),
@@ -266,6 +293,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_secret_is_masked_in_what_servers_echo),
 	cmocka_unit_test(test_secret_is_masked_in_any_base64),
 	cmocka_unit_test(test_secret_is_told_grouped_by_its_form),
+	cmocka_unit_test(test_secret_has_the_form_of_an_app_password),
 	cmocka_unit_test(test_secret_masks_across_a_nul_and_keeps_failure),
 };
 

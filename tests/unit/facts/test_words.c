@@ -2,6 +2,7 @@
  * 3). */
 #include "../unit.h"
 
+#include "facts/provider.h"
 #include "facts/row.h"
 #include "facts/words.h"
 
@@ -30,7 +31,10 @@
 	X(level, LEVEL_COUNT)                                                                      \
 	X(trouble, TROUBLE_COUNT)                                                                  \
 	X(next_reason, NEXT_REASON_COUNT)                                                          \
-	X(row_kind, ROW_KIND_COUNT)
+	X(row_kind, ROW_KIND_COUNT)                                                                \
+	X(provider_username, PROVIDER_USERNAME_COUNT)                                              \
+	X(provider_access, PROVIDER_ACCESS_COUNT)                                                  \
+	X(app_password, APP_PASSWORD_COUNT)
 LISTS(LIST)
 
 #define ROW(type, values) { #type, values, type##_word, type##_find },
