@@ -338,8 +338,8 @@ put_not_after(
 {
 	const struct verdict *verdict = view->sides[side].verdict;
 
-	if (verdict && verdict->tls.has_certificate)
-		put_side_time(out, figure, view, side, verdict->tls.certificate.not_after);
+	if (verdict && verdict->tls.certificate)
+		put_side_time(out, figure, view, side, verdict->tls.certificate->not_after);
 }
 
 static void

@@ -11,18 +11,23 @@
 char *
 text_keep(struct bytes text)
 {
-	struct buf kept = { 0 };
+	size_t len = text.len;
+	char *kept, *to;
 
-	for (;;) {
-		size_t len = bytes_index(text, '\0');
-
-		buf_put(&kept, bytes_first(text, len));
-		if (len == text.len)
-			break;
-		buf_put(&kept, KEPT_NUL);
-		text = bytes_from(text, len + 1);
+	for (size_t i = 0; i < text.len; i++)
+		len += text.at[i] == '\0' ? KEPT_NUL.len - 1 : 0;
+	/* No more than it takes: a large fleet keeps many. */
+	kept = to = malloc(len + 1);
+	if (!kept)
+		return NULL;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] == '\0')
+			to = mempcpy(to, KEPT_NUL.at, KEPT_NUL.len);
+		else
+			*to++ = text.at[i];
 	}
-	return buf_take(&kept);
+	*to = '\0';
+	return kept;
 }
 
 void

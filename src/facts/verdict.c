@@ -20,31 +20,29 @@ verdict_new(void)
 	return verdict;
 }
 
-void
-certificate_done(struct certificate *certificate)
+struct certificate *
+certificate_new(void)
 {
+	return calloc(1, sizeof(struct certificate));
+}
+
+struct certificate *
+certificate_hold(struct certificate *certificate)
+{
+	if (certificate)
+		__atomic_add_fetch(&certificate->more_owners, 1, __ATOMIC_RELAXED);
+	return certificate;
+}
+
+void
+certificate_free(struct certificate *certificate)
+{
+	if (!certificate || __atomic_fetch_sub(&certificate->more_owners, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
 	free(certificate->subject);
 	free(certificate->issuer);
 	texts_done(&certificate->names);
-	*certificate = (struct certificate){ 0 };
-}
-
-enum err
-certificate_copy(const struct certificate *from, struct certificate *out)
-{
-	enum err err = ERR_OK;
-
-	*out = *from;
-	out->subject = from->subject ? strdup(from->subject) : NULL;
-	out->issuer = from->issuer ? strdup(from->issuer) : NULL;
-	out->names = (struct texts){ 0 };
-	if ((from->subject && !out->subject) || (from->issuer && !out->issuer))
-		err = ERR_MEMORY;
-	for (size_t i = 0; err == ERR_OK && i < from->names.count; i++)
-		err = texts_add(&out->names, bytes_of(from->names.items[i]), from->names.count);
-	if (err != ERR_OK)
-		certificate_done(out);
-	return err;
+	free(certificate);
 }
 
 void
@@ -55,7 +53,7 @@ verdict_free(struct verdict *verdict)
 	free(verdict->detail);
 	texts_done(&verdict->reply);
 	free(verdict->address);
-	certificate_done(&verdict->tls.certificate);
+	certificate_free(verdict->tls.certificate);
 	texts_done(&verdict->capabilities);
 	for (size_t i = 0; i < verdict->suggest_count; i++) {
 		free(verdict->suggest[i].setting);
@@ -68,7 +66,7 @@ verdict_free(struct verdict *verdict)
 void
 verdict_forget_tls(struct verdict *verdict)
 {
-	certificate_done(&verdict->tls.certificate);
+	certificate_free(verdict->tls.certificate);
 	verdict->tls = (struct tls_facts){ 0 };
 }
 

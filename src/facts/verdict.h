@@ -39,7 +39,9 @@ CHECKED enum err texts_add(struct texts *texts, struct bytes text, size_t most);
 void texts_put_json(struct buf *out, const struct texts *texts);
 void texts_done(struct texts *texts);
 
+/* One for all verdicts that showed it, on whatever loop; not changed once it is shared. */
 struct certificate {
+	int more_owners; /* beside the first; atomic; by certificate_hold() and _free() alone */
 	char *subject;
 	char *issuer;
 	struct texts names; /* of subjectAltName, VERDICT_MOST_NAMES at most */
@@ -49,20 +51,21 @@ struct certificate {
 	uint8_t sha256[32]; /* of the whole certificate (DER) */
 };
 
-/* A zeroed one is empty. */
-void certificate_done(struct certificate *certificate);
-/* ERR_MEMORY: out is empty */
-CHECKED enum err certificate_copy(const struct certificate *from, struct certificate *out);
+/* NULL where the allocator said no. */
+struct certificate *certificate_new(void);
+/* Another owner; NULL for NULL. */
+struct certificate *certificate_hold(struct certificate *certificate);
+/* The last owner frees it. NULL is fine. */
+void certificate_free(struct certificate *certificate);
 
 /* What was negotiated; has_tls false: the probe never had a finished handshake. A certificate may
  * be there all the same (a handshake that failed by it). */
 struct tls_facts {
 	bool has_tls;
-	bool has_certificate;
 	bool is_resumed;
 	char version[12];
 	char cipher[48];
-	struct certificate certificate;
+	struct certificate *certificate; /* NULL: none was seen */
 };
 
 /* How the login went, for the account's brake. */

@@ -96,7 +96,7 @@ static void
 put_tls(struct buf *out, const struct tls_facts *tls, bool is_whole)
 {
 	put_name(out, "tls");
-	if (!tls->has_tls && !(tls->has_certificate && is_whole)) {
+	if (!tls->has_tls && !(tls->certificate && is_whole)) {
 		buf_put_string(out, "null");
 		return;
 	}
@@ -105,8 +105,8 @@ put_tls(struct buf *out, const struct tls_facts *tls, bool is_whole)
 	put_text(out, "cipher", tls->has_tls ? tls->cipher : NULL);
 	if (is_whole) {
 		put_name(out, "cert");
-		if (tls->has_certificate)
-			put_certificate(out, &tls->certificate);
+		if (tls->certificate)
+			put_certificate(out, tls->certificate);
 		else
 			buf_put_string(out, "null");
 	}
@@ -355,10 +355,13 @@ read_tls(struct reading *reading, const json_t *object, struct tls_facts *out)
 	out->has_tls = read_short(reading, tls, "version", out->version, sizeof(out->version));
 	read_short(reading, tls, "cipher", out->cipher, sizeof(out->cipher));
 	read_flag(reading, tls, "resumed", &out->is_resumed);
-	if (certificate) {
-		out->has_certificate = true;
-		read_certificate(reading, certificate, &out->certificate);
-	}
+	if (!certificate)
+		return;
+	out->certificate = certificate_new();
+	if (out->certificate)
+		read_certificate(reading, certificate, out->certificate);
+	else
+		fail(reading, ERR_MEMORY);
 }
 
 static void

@@ -384,20 +384,16 @@ tls_doubt_session(struct tls *tls)
 static void
 read_leaf(struct tls *tls, struct tls_facts *out)
 {
-	const struct certificate *known = NULL;
-
 	if (tls->is_standing && tls->memory)
-		known = tls_memory_certificate(tls->memory, tls->generation);
-	if (known) {
-		out->has_certificate = certificate_copy(known, &out->certificate) == ERR_OK;
+		out->certificate = tls_memory_certificate(tls->memory, tls->generation);
+	if (out->certificate)
 		return;
-	}
 	if (!tls->leaf && tls->is_standing)
 		tls->leaf = SSL_get1_peer_certificate(tls->ssl); /* the resumed session keeps it */
-	out->has_certificate =
-		tls->leaf && certificate_read(tls->leaf, &out->certificate) == ERR_OK;
-	if (out->has_certificate && tls->is_standing && tls->memory)
-		tls_memory_read(tls->memory, tls->generation, &out->certificate);
+	if (!tls->leaf || certificate_read(tls->leaf, &out->certificate) != ERR_OK)
+		return;
+	if (tls->is_standing && tls->memory)
+		tls_memory_read(tls->memory, tls->generation, out->certificate);
 }
 
 void
@@ -409,7 +405,7 @@ tls_facts(struct tls *tls, struct tls_facts *out)
 		snprintf(out->version, sizeof(out->version), "%s", SSL_get_version(tls->ssl));
 		snprintf(out->cipher, sizeof(out->cipher), "%s", SSL_get_cipher_name(tls->ssl));
 	}
-	if (!out->has_certificate)
+	if (!out->certificate)
 		read_leaf(tls, out);
 	ERR_clear_error();
 }

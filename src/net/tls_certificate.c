@@ -379,31 +379,31 @@ certificate_first_end(STACK_OF(X509) * chain)
 }
 
 enum err
-certificate_read(X509 *leaf, struct certificate *out)
+certificate_read(X509 *leaf, struct certificate **out)
 {
+	struct certificate *certificate = certificate_new();
 	struct buf subject = { 0 };
 	struct buf issuer = { 0 };
-	unsigned int len = sizeof(out->sha256);
+	unsigned int len = sizeof(certificate->sha256);
 	enum err err = ERR_SYNTAX;
 
-	memset(out, 0, sizeof(*out));
+	if (!certificate)
+		return ERR_MEMORY;
 	put_x509_name(&subject, X509_get_subject_name(leaf));
 	put_x509_name(&issuer, X509_get_issuer_name(leaf));
 	buf_put_string(&subject, "");
 	buf_put_string(&issuer, "");
-	if (X509_digest(leaf, EVP_sha256(), out->sha256, &len) == 1 &&
-		time_of(X509_get0_notBefore(leaf), &out->not_before) == ERR_OK &&
-		time_of(X509_get0_notAfter(leaf), &out->not_after) == ERR_OK)
-		err = read_names(leaf, &out->names, &out->names_more);
-	out->subject = buf_take(&subject);
-	out->issuer = buf_take(&issuer);
-	if (err == ERR_OK && (!out->subject || !out->issuer))
+	if (X509_digest(leaf, EVP_sha256(), certificate->sha256, &len) == 1 &&
+		time_of(X509_get0_notBefore(leaf), &certificate->not_before) == ERR_OK &&
+		time_of(X509_get0_notAfter(leaf), &certificate->not_after) == ERR_OK)
+		err = read_names(leaf, &certificate->names, &certificate->names_more);
+	certificate->subject = buf_take(&subject);
+	certificate->issuer = buf_take(&issuer);
+	if (err == ERR_OK && (!certificate->subject || !certificate->issuer))
 		err = ERR_MEMORY;
-	if (err != ERR_OK) {
-		free(out->subject);
-		free(out->issuer);
-		texts_done(&out->names);
-		memset(out, 0, sizeof(*out));
-	}
+	if (err == ERR_OK)
+		*out = certificate;
+	else
+		certificate_free(certificate);
 	return err;
 }

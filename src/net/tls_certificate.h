@@ -39,7 +39,7 @@ enum cause certificate_faults_judge(
 	const struct certificate_faults *faults, X509 *leaf, const char *name, struct buf *text);
 /* The first notAfter in a chain; long past where a date cannot be read. */
 wall_t certificate_first_end(STACK_OF(X509) * chain);
-/* ERR_MEMORY, ERR_SYNTAX */
-CHECKED enum err certificate_read(X509 *leaf, struct certificate *out);
+/* *out is the caller's: certificate_free(). ERR_MEMORY, ERR_SYNTAX */
+CHECKED enum err certificate_read(X509 *leaf, struct certificate **out);
 
 #endif

@@ -27,8 +27,7 @@ struct tls_memory {
 	mono_t verified;
 	wall_t first_end;
 	uint8_t chain[TLS_CHAIN_BYTES];
-	bool is_read;
-	struct certificate certificate; /* the leaf of that chain */
+	struct certificate *certificate; /* the leaf of that chain; NULL: not read yet */
 	struct tickets tickets;
 	size_t ticket_count;
 	bool is_refusing; /* tickets, until: */
@@ -67,8 +66,8 @@ static void
 forget(struct tls_memory *memory)
 {
 	drop_sessions(memory);
-	certificate_done(&memory->certificate);
-	memory->is_read = false;
+	certificate_free(memory->certificate);
+	memory->certificate = NULL;
 	memory->is_verified = false;
 	memory->generation++;
 }
@@ -78,7 +77,7 @@ tls_memory_free(struct tls_memory *memory)
 {
 	if (!memory || --memory->owners > 0)
 		return;
-	certificate_done(&memory->certificate);
+	certificate_free(memory->certificate);
 	free(memory->key);
 	free(memory);
 }
@@ -223,18 +222,17 @@ tls_memory_refuse(struct tls_memory *memory, mono_t now)
 	memory->refuses_until = mono_add(now, TLS_VERIFIED_US);
 }
 
-const struct certificate *
+struct certificate *
 tls_memory_certificate(const struct tls_memory *memory, unsigned generation)
 {
-	return memory->is_read && memory->generation == generation ? &memory->certificate : NULL;
+	return memory->generation == generation ? certificate_hold(memory->certificate) : NULL;
 }
 
 void
-tls_memory_read(
-	struct tls_memory *memory, unsigned generation, const struct certificate *certificate)
+tls_memory_read(struct tls_memory *memory, unsigned generation, struct certificate *certificate)
 {
-	if (memory->is_verified && memory->generation == generation && !memory->is_read)
-		memory->is_read = certificate_copy(certificate, &memory->certificate) == ERR_OK;
+	if (memory->is_verified && memory->generation == generation && !memory->certificate)
+		memory->certificate = certificate_hold(certificate);
 }
 
 bool

@@ -44,13 +44,12 @@ void tls_memory_put(struct tls_memory *memory, unsigned generation, SSL_SESSION 
 /* The server answered a ticket with a reset or an alert (H1-33): none is offered for an hour. */
 void tls_memory_refuse(struct tls_memory *memory, mono_t now);
 
-/* What stands in the leaf of that generation, as it was read before; NULL: not known. Borrowed
- * until the next call. Reading it anew costs a tenth of a resumed probe. */
-const struct certificate *tls_memory_certificate(
-	const struct tls_memory *memory, unsigned generation);
-/* A copy is kept, where there is memory for it. */
+/* What stands in the leaf of that generation, as it was read before, the caller's own reference;
+ * NULL: not known. Reading it anew costs a tenth of a resumed probe. */
+struct certificate *tls_memory_certificate(const struct tls_memory *memory, unsigned generation);
+/* Keeps a reference of its own. */
 void tls_memory_read(
-	struct tls_memory *memory, unsigned generation, const struct certificate *certificate);
+	struct tls_memory *memory, unsigned generation, struct certificate *certificate);
 
 /* True where this chain, by its digest, was verified within the hour; *generation as above. */
 bool tls_memory_knows(struct tls_memory *memory, const uint8_t chain[TLS_CHAIN_BYTES], mono_t now,

@@ -77,11 +77,11 @@ static void
 put_found(const struct probe *probe, char *out, size_t size)
 {
 	const struct verdict *verdict = probe->verdict;
-	const struct certificate *certificate = &verdict->tls.certificate;
+	const struct certificate *certificate = verdict->tls.certificate;
 
 	if (probe->stage == STAGE_CONNECT && verdict->address)
 		snprintf(out, size, "%s", verdict->address);
-	else if (probe->stage == STAGE_TLS && verdict->tls.has_certificate)
+	else if (probe->stage == STAGE_TLS && certificate)
 		snprintf(out, size, "%s, %s", verdict->tls.version,
 			certificate->subject ? certificate->subject : "");
 	else if (probe->stage == STAGE_TLS)

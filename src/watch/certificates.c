@@ -237,13 +237,13 @@ void
 certificates_seen(
 	struct watch *watch, const struct watched *endpoint, const struct verdict *verdict)
 {
-	const struct certificate *certificate = &verdict->tls.certificate;
+	const struct certificate *certificate = verdict->tls.certificate;
 	struct leaf_place *place;
 	struct leaf *leaf;
 	size_t index;
 	int64_t step_us;
 
-	if (!verdict->tls.has_tls || !verdict->tls.has_certificate)
+	if (!verdict->tls.has_tls || !certificate)
 		return; /* none, or none that was verified */
 	place = place_of(watch, endpoint);
 	if (!place)

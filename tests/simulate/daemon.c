@@ -280,12 +280,13 @@ static void
 put_certificate(struct verdict *verdict, struct place *place)
 {
 	const struct shown *shown = &place->shown[place->shown_next++];
-	struct certificate *certificate = &verdict->tls.certificate;
+	struct certificate *certificate = certificate_new();
 	struct buf issuer = { 0 };
 	uint64_t hash = hash_bytes(bytes_of(shown->name), 7);
 
 	place->shown_next %= place->shown_count;
-	verdict->tls.has_tls = verdict->tls.has_certificate = true;
+	verdict->tls.has_tls = true;
+	verdict->tls.certificate = certificate;
 	memcpy(certificate->sha256, &hash, sizeof(hash));
 	certificate->not_after = shown->not_after;
 	certificate->subject = strdup(place->name);

@@ -253,10 +253,10 @@ verdict_of(bool is_ok)
 	verdict->tls.has_tls = true;
 	strcpy(verdict->tls.version, "TLSv1.3");
 	strcpy(verdict->tls.cipher, "TLS_AES_256_GCM_SHA384");
-	verdict->tls.has_certificate = true;
-	verdict->tls.certificate.subject = strdup("CN=imap.example.com");
-	verdict->tls.certificate.issuer = strdup("CN=Example CA");
-	verdict->tls.certificate.not_after = wall_add(wall_now(), 40 * US_PER_D);
+	verdict->tls.certificate = certificate_new();
+	verdict->tls.certificate->subject = strdup("CN=imap.example.com");
+	verdict->tls.certificate->issuer = strdup("CN=Example CA");
+	verdict->tls.certificate->not_after = wall_add(wall_now(), 40 * US_PER_D);
 	if (!is_ok) {
 		verdict_detail(verdict, "refused as \"%s\"", "user");
 		assert(texts_add(&verdict->reply,

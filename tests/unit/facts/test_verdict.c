@@ -47,8 +47,7 @@ whole_verdict(void)
 	verdict->tls.is_resumed = true;
 	memcpy(verdict->tls.version, "TLSv1.3", 8);
 	memcpy(verdict->tls.cipher, "TLS_AES_256_GCM_SHA384", 23);
-	verdict->tls.has_certificate = true;
-	certificate = &verdict->tls.certificate;
+	certificate = verdict->tls.certificate = certificate_new();
 	certificate->subject = strdup("CN=imap.example.com");
 	certificate->issuer = strdup("CN=Test");
 	assert_ok(texts_add(&certificate->names, BYTES("imap.example.com"), VERDICT_MOST_NAMES));
@@ -167,7 +166,7 @@ test_verdict_shows_a_certificate_without_tls(void **state)
 	json_decref(whole);
 	assert_ok(verdict_from_json(buf_bytes(&json), &back));
 	assert_false(back->tls.has_tls);
-	assert_true(back->tls.has_certificate);
+	assert_true(back->tls.certificate != NULL);
 	verdict_free(back);
 
 	put_json(&json, verdict, false);
@@ -320,8 +319,10 @@ static void
 test_verdict_lists_are_bounded(void **state)
 {
 	struct verdict *verdict = verdict_new();
-	struct texts *names = &verdict->tls.certificate.names;
+	struct texts *names;
 
+	verdict->tls.certificate = certificate_new();
+	names = &verdict->tls.certificate->names;
 	for (size_t i = 0; i < VERDICT_MOST_NAMES; i++) /* H1-23 */
 		assert_ok(texts_add(names, BYTES("a.example"), VERDICT_MOST_NAMES));
 	assert_err_equal(texts_add(names, BYTES("b.example"), VERDICT_MOST_NAMES), ERR_LIMIT);

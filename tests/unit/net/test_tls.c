@@ -230,9 +230,7 @@ read_turn(struct tls *tls)
 static void
 outcome_done(struct outcome *outcome)
 {
-	free(outcome->facts.certificate.subject);
-	free(outcome->facts.certificate.issuer);
-	texts_done(&outcome->facts.certificate.names);
+	certificate_free(outcome->facts.certificate);
 }
 
 /* Within a library that remembers; server->context stays the caller's. */
@@ -383,9 +381,9 @@ test_certificates_are_believed_or_not(void **state)
 				fail_msg("no \"%s\" in \"%s\"", cases[i].words[w],
 					outcome.why.detail);
 		/* What was shown is known in both cases. */
-		assert_true(outcome.facts.has_certificate);
-		assert_true(outcome.facts.certificate.not_after.us >
-			    outcome.facts.certificate.not_before.us);
+		assert_non_null(outcome.facts.certificate);
+		assert_true(outcome.facts.certificate->not_after.us >
+			    outcome.facts.certificate->not_before.us);
 		/* H1-25: names alone go into SNI. */
 		assert_string_equal(outcome.sni,
 			strspn(cases[i].host, "0123456789.:abcdef") == strlen(cases[i].host)
@@ -431,8 +429,8 @@ test_a_thousand_names_are_counted_H1_23(void **state)
 	run(&server, &made, &settings, false, &outcome);
 	assert_string_equal(cause_name(outcome.why.cause), "cert_name");
 	assert_non_null(strstr(outcome.why.detail, "n9.test and 990 more"));
-	assert_int_equal(outcome.facts.certificate.names.count, 10);
-	assert_int_equal(outcome.facts.certificate.names_more, 990);
+	assert_int_equal(outcome.facts.certificate->names.count, 10);
+	assert_int_equal(outcome.facts.certificate->names_more, 990);
 	outcome_done(&outcome);
 	made_done(&made);
 	buf_done(&names);
@@ -782,8 +780,8 @@ test_sessions_end_with_the_hour_H1_31(void **state)
 					cause_name(outcome.why.cause), cause_name(turns[i].cause));
 			assert_int_equal(outcome.facts.is_resumed, turns[i].is_resumed);
 			/* What is known of the certificate is in every verdict. */
-			assert_true(outcome.facts.has_certificate);
-			assert_int_equal(outcome.facts.certificate.names.count, 1);
+			assert_non_null(outcome.facts.certificate);
+			assert_int_equal(outcome.facts.certificate->names.count, 1);
 			outcome_done(&outcome);
 		}
 		tls_library_free(library);
