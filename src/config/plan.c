@@ -35,6 +35,7 @@ struct plan {
 	const struct settings *settings;
 	struct server_plan *servers; /* sorted by host */
 	size_t server_count;
+	double stretch; /* by limits.in_flight, on top of each server's; 1: none */
 };
 
 static int
@@ -137,7 +138,7 @@ share_connections(struct server_plan *server)
 	server->stretch = watch_stretch(&load, &server->is_by_connections);
 }
 
-/* Per minute, as they come to be. */
+/* Per minute, as the server's own limits allow. */
 static double
 probes_of(const struct server_plan *server)
 {
@@ -149,6 +150,8 @@ probes_of(const struct server_plan *server)
 static void
 add_load(struct plan *plan)
 {
+	double at_once = 0;
+
 	for (size_t i = 0; i < plan->settings->server_count; i++) {
 		struct server_plan *server = find_server(plan, plan->settings->servers[i].host);
 
@@ -166,8 +169,11 @@ add_load(struct plan *plan)
 					(enum side)side);
 		}
 	}
-	for (size_t i = 0; i < plan->server_count; i++)
+	for (size_t i = 0; i < plan->server_count; i++) {
 		share_connections(&plan->servers[i]);
+		at_once += probes_of(&plan->servers[i]) / 60 * WATCH_PROBE_USUAL_US / US_PER_S;
+	}
+	plan->stretch = watch_stretch_at_once(at_once, plan->settings->limits.in_flight);
 }
 
 /* Of one endpoint, in a day: with kept sessions the mean of the kept and the fresh. */
@@ -181,7 +187,7 @@ logins_a_day(const struct plan *plan, const struct mailbox_settings *mailbox, si
 		renewals = (double)US_PER_D / (double)watch_session_us(&mailbox->rules[side]);
 		logins += server->kept * (renewals - logins);
 	}
-	return logins / server->stretch;
+	return logins / server->stretch / plan->stretch;
 }
 
 /* Whole seconds: a plan is no clock. */
@@ -195,12 +201,13 @@ put_interval(struct buf *out, double us)
 }
 
 static void
-put_server(struct buf *out, const struct server_plan *server)
+put_server(struct buf *out, const struct plan *plan, const struct server_plan *server)
 {
 	buf_put_format(out,
 		"  %s: %zu endpoint%s, %.1f probes a minute, %.1f logins a minute of %u",
 		server->host, server->endpoints, server->endpoints == 1 ? "" : "s",
-		probes_of(server), server->logins / server->stretch, server->logins_per_minute);
+		probes_of(server) / plan->stretch, server->logins / server->stretch / plan->stretch,
+		server->logins_per_minute);
 	if (server->keepers > 0)
 		buf_put_format(out, "; at most %zu session%s kept, %zu will be fresh",
 			most_kept(server), most_kept(server) == 1 ? "" : "s",
@@ -218,7 +225,7 @@ put_side(struct buf *out, const struct plan *plan, const struct mailbox_settings
 	const struct endpoint *endpoint = mailbox->sides[side];
 	const struct server_plan *server = find_server(plan, endpoint->host);
 	bool is_kept = is_keeper(mailbox, side);
-	double stretch = is_kept && server->kept == 1 ? 1 : server->stretch;
+	double stretch = (is_kept && server->kept == 1 ? 1 : server->stretch) * plan->stretch;
 	double interval_us = (double)mailbox->rules[side].interval_us * stretch;
 
 	buf_put_format(out, "%s %s:%u %s every ", side_name(side), endpoint->host, endpoint->port,
@@ -288,10 +295,10 @@ put_servers(struct buf *out, const struct plan *plan)
 	buf_put_format(out, "servers:\n");
 	for (size_t i = 0; i < listed; i++) {
 		if (order[i]->endpoints > 0)
-			put_server(out, order[i]);
+			put_server(out, plan, order[i]);
 	}
 	for (size_t i = listed; i < plan->server_count; i++) {
-		probes += probes_of(order[i]);
+		probes += probes_of(order[i]) / plan->stretch;
 		stretched += order[i]->stretch > 1;
 	}
 	if (listed < plan->server_count)
@@ -333,13 +340,16 @@ put_memory(struct buf *out, const struct plan *plan)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->server_count; i++) {
-		probes += probes_of(&plan->servers[i]);
+		probes += probes_of(&plan->servers[i]) / plan->stretch;
 		kept += most_kept(&plan->servers[i]);
 	}
 	at_once = probes / 6 + 1;
 	if (at_once > settings->limits.in_flight)
 		at_once = settings->limits.in_flight;
-	buf_put_format(out, "in all: %.1f probes a minute; memory about %.0f MiB\n", probes,
+	buf_put_format(out, "in all: %.1f probes a minute", probes);
+	if (plan->stretch > 1)
+		buf_put_format(out, "; intervals stretched %.2f times by in_flight", plan->stretch);
+	buf_put_format(out, "; memory about %.0f MiB\n",
 		(BASE_KIB + MAILBOX_KIB * (double)settings->mailbox_count + PROBE_KIB * at_once +
 			KEPT_KIB * (double)kept) /
 				1024 +

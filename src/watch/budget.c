@@ -33,6 +33,14 @@ watch_stretch(const struct watch_load *load, bool *by_connections)
 	return most > 1 ? most : 1;
 }
 
+double
+watch_stretch_at_once(double at_once, double in_flight)
+{
+	double stretch = at_once / in_flight / STRETCH_CONNECTIONS_MOST;
+
+	return stretch > 1 ? stretch : 1;
+}
+
 static int64_t
 stretch_by(const struct budget *budget, uint64_t rate, uint64_t login_rate)
 {

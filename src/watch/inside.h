@@ -166,9 +166,11 @@ struct server {
 	struct probe *guests;  /* that wait for their turn, in order; before all of ready */
 	struct heap_node turn; /* in peer->servers */
 	struct slowed slowed;
-	unsigned pacing; /* probes in watch.paced */
-	bool has_hung;	 /* its last probe ended by a timeout */
-	bool is_waiting; /* it asked for time: one tries, the others wait (causes.md) */
+	unsigned pacing;	  /* probes in watch.paced */
+	bool has_hung;		  /* its last probe ended by a timeout */
+	int64_t load;		  /* its part of watch.loads: thousandths of probes at a time */
+	enum turn_kind load_kind; /* of which one */
+	bool is_waiting;	  /* it asked for time: one tries, the others wait (causes.md) */
 	mono_t wait_began;
 	mono_t wait_until;
 	unsigned waits; /* in a row */
@@ -414,8 +416,9 @@ struct watch {
 	mono_t first_next;	/* the next slot for a first probe */
 	uint64_t rate;
 	unsigned in_flight;
-	unsigned ceiling;	 /* in_flight's, below the limit while this machine has no more */
-	unsigned hung_in_flight; /* of these at servers that had hung */
+	unsigned ceiling;	   /* in_flight's, below the limit while this machine has no more */
+	unsigned hung_in_flight;   /* of these at servers that had hung */
+	int64_t loads[TURN_COUNT]; /* probes at a time, in thousandths, that servers would have */
 
 	struct watch_command *commands;
 	size_t command_first;
@@ -452,8 +455,9 @@ size_t figures_bucket(int64_t us);
 
 /* ---- schedule.c */
 
-/* The interval that results within the server's limits. */
-int64_t schedule_interval(const struct watched *endpoint, bool *is_stretched);
+/* The interval that results within the server's limits and limits.in_flight. */
+int64_t schedule_interval(
+	const struct watch *watch, const struct watched *endpoint, bool *is_stretched);
 /* Moves it to this time; it leaves its server's queue. Nothing while a probe is in flight. */
 void schedule_at(struct watch *watch, struct watched *endpoint, mono_t at, enum next_reason reason);
 void schedule_remove(struct watch *watch, struct watched *endpoint);

@@ -22,8 +22,26 @@
 #define NO_MEMORY_WAIT_US (10 * US_PER_S)
 #define VOID_SPREAD_US (10 * US_PER_S)
 
+/* Servers that hung have half of in_flight at most, the others what is left of it (H7-10); in
+ * thousandths. */
+static int64_t
+stretch_of_in_flight(const struct watch *watch, const struct server *server)
+{
+	double most = watch->ceiling, half = (watch->ceiling + 1) / 2;
+	double hung = (double)watch->loads[TURN_HUNG] / 1000, stretch;
+
+	if (watch->ceiling == 0 || !server)
+		return 1000;
+	if (server->load_kind == TURN_HUNG)
+		stretch = watch_stretch_at_once(hung, half);
+	else
+		stretch = watch_stretch_at_once(
+			(double)watch->loads[TURN_WELL] / 1000, most - (hung < half ? hung : half));
+	return stretch > 1 ? (int64_t)(stretch * 1000) + 1 : 1000;
+}
+
 int64_t
-schedule_interval(const struct watched *endpoint, bool *is_stretched)
+schedule_interval(const struct watch *watch, const struct watched *endpoint, bool *is_stretched)
 {
 	const struct server *server = endpoint->server;
 	int64_t stretch = server ? server_stretch_of_connections(server) : 1000;
@@ -32,6 +50,7 @@ schedule_interval(const struct watched *endpoint, bool *is_stretched)
 	if (server && endpoint->account && !endpoint->is_kept &&
 		server_stretch_of_logins(server) > stretch)
 		stretch = server_stretch_of_logins(server);
+	stretch = stretch * stretch_of_in_flight(watch, server) / 1000;
 	*is_stretched = stretch > 1000;
 	return endpoint->rules.interval_us / 1000 * stretch +
 	       endpoint->rules.interval_us % 1000 * stretch / 1000;
@@ -76,7 +95,7 @@ void
 schedule_regular(struct watch *watch, struct watched *endpoint)
 {
 	bool is_stretched, has_start = endpoint->start.us != INT64_MAX;
-	int64_t interval = schedule_interval(endpoint, &is_stretched);
+	int64_t interval = schedule_interval(watch, endpoint, &is_stretched);
 	mono_t by_start = has_start ? mono_add(endpoint->start, interval) : MONO_NEVER;
 	mono_t at = next_of_grid(watch, endpoint, interval);
 
@@ -92,7 +111,7 @@ void
 schedule_retry(struct watch *watch, struct watched *endpoint, int64_t least_us)
 {
 	bool is_stretched;
-	int64_t most = schedule_interval(endpoint, &is_stretched);
+	int64_t most = schedule_interval(watch, endpoint, &is_stretched);
 	int64_t retry = endpoint->rules.retry_interval_us;
 
 	if (endpoint->rules.retry_max_us < most)
@@ -145,10 +164,10 @@ schedule_void(struct watch *watch, struct watched *endpoint)
 /* ---- the judge: an endpoint that nothing judges becomes unknown */
 
 static int64_t
-judge_span_us(const struct watched *endpoint)
+judge_span_us(const struct watch *watch, const struct watched *endpoint)
 {
 	bool is_stretched, is_queued = endpoint->ready.index != HEAP_OUTSIDE || endpoint->probe;
-	int64_t interval = schedule_interval(endpoint, &is_stretched);
+	int64_t interval = schedule_interval(watch, endpoint, &is_stretched);
 	int64_t span;
 
 	/* Who waits in a queue that drains, or is just out of it, is stretched by what it was, not
@@ -167,14 +186,14 @@ schedule_judge(struct watch *watch, struct watched *endpoint)
 	endpoint->judged_lost_us = watch->lost_us;
 	if (endpoint->judge.index == HEAP_OUTSIDE &&
 		heap_put(&watch->judges, &endpoint->judge,
-			mono_add(watch->now, judge_span_us(endpoint)).us) != ERR_OK)
+			mono_add(watch->now, judge_span_us(watch, endpoint)).us) != ERR_OK)
 		abort(); /* configure made room for each endpoint */
 }
 
 static void
 judge_due(struct watch *watch, struct watched *endpoint)
 {
-	int64_t span = judge_span_us(endpoint);
+	int64_t span = judge_span_us(watch, endpoint);
 	int64_t left = span - (mono_since(watch->now, endpoint->judged) -
 				      (watch->lost_us - endpoint->judged_lost_us));
 

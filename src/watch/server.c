@@ -60,23 +60,12 @@ server_drop(struct watch *watch, struct server *server)
 		return;
 	if (server->slowed.is_open)
 		slow_end(watch, server, "no mailbox is at this server any more");
+	watch->loads[server->load_kind] -= server->load;
 	(void)peer_move(watch, server, NULL); /* its own place: needs no memory */
 	heap_remove(&server->alone.servers, &server->turn);
 	peer_turn(watch, &server->alone);
 	HASH_DEL(watch->servers, server);
 	server_free(server);
-}
-
-void
-server_limits(struct watch *watch, struct server *server, unsigned connections,
-	unsigned logins_per_minute)
-{
-	server->budget.connections = connections ? connections : 1;
-	server->logins_allowed = logins_per_minute ? logins_per_minute : 1;
-	server->budget.logins_per_minute =
-		server->slowed.is_open ? (server->logins_allowed + 1) / 2 : server->logins_allowed;
-	kept_fit(watch, &server->budget);
-	server_turn(watch, server);
 }
 
 int64_t
@@ -97,6 +86,38 @@ server_stretch_of_connections(const struct server *server)
 	return by_name > by_address ? by_name : by_address;
 }
 
+/* How many probes at a time it comes to, by its own limits and its address's: for
+ * limits.in_flight. */
+static void
+weigh(struct watch *watch, struct server *server)
+{
+	const struct budget *budget = &server->budget;
+	double mean_us = (double)(budget->mean_us < 0 ? WATCH_PROBE_USUAL_US : budget->mean_us);
+	double by_connections = (double)server_stretch_of_connections(server) / 1000;
+	double by_logins = (double)server_stretch_of_logins(server) / 1000;
+	double logins = (double)budget->login_rate, probes = (double)budget->rate - logins;
+
+	probes /= by_connections;
+	logins /= by_logins > by_connections ? by_logins : by_connections;
+	watch->loads[server->load_kind] -= server->load;
+	server->load_kind = server->has_hung ? TURN_HUNG : TURN_WELL;
+	server->load = (int64_t)((probes + logins) / (double)RATE_UNIT * mean_us * 1000);
+	watch->loads[server->load_kind] += server->load;
+}
+
+void
+server_limits(struct watch *watch, struct server *server, unsigned connections,
+	unsigned logins_per_minute)
+{
+	server->budget.connections = connections ? connections : 1;
+	server->logins_allowed = logins_per_minute ? logins_per_minute : 1;
+	server->budget.logins_per_minute =
+		server->slowed.is_open ? (server->logins_allowed + 1) / 2 : server->logins_allowed;
+	kept_fit(watch, &server->budget);
+	weigh(watch, server);
+	server_turn(watch, server);
+}
+
 /* The endpoint's share of the load, while its mailbox is not paused. */
 void
 server_join(struct watch *watch, struct watched *endpoint)
@@ -107,6 +128,7 @@ server_join(struct watch *watch, struct watched *endpoint)
 	budget_join(&endpoint->server->budget, rate, endpoint->login_rate);
 	budget_join(&endpoint->server->peer->budget, rate, endpoint->login_rate);
 	watch->rate += rate;
+	weigh(watch, endpoint->server);
 }
 
 void
@@ -117,6 +139,7 @@ server_leave(struct watch *watch, struct watched *endpoint)
 	budget_leave(&endpoint->server->budget, rate, endpoint->login_rate);
 	budget_leave(&endpoint->server->peer->budget, rate, endpoint->login_rate);
 	watch->rate -= rate;
+	weigh(watch, endpoint->server);
 }
 
 /*
@@ -192,7 +215,7 @@ server_enqueue(struct watch *watch, struct watched *endpoint)
 	bool is_stretched;
 
 	server_unqueue(endpoint);
-	endpoint->queued_us = schedule_interval(endpoint, &is_stretched);
+	endpoint->queued_us = schedule_interval(watch, endpoint, &is_stretched);
 	endpoint->ready_kind = kept_needs_login(watch, endpoint) ? READY_LOGIN : READY_FREE;
 	/* The renewal of a kept session waits as the others do. */
 	if (endpoint->ready_kind == READY_LOGIN && by_logins > endpoint->queued_us)
@@ -333,6 +356,7 @@ server_judged(struct watch *watch, struct server *server, const struct probe *pr
 	budget_took(&probe->peer->budget, took);
 	server->has_hung =
 		verdict->cause == CAUSE_CONNECT_TIMEOUT || verdict->cause == CAUSE_REPLY_TIMEOUT;
+	weigh(watch, server);
 	if (!verdict->is_ok && verdict->cause == CAUSE_RATE_LIMITED && verdict->stage == STAGE_AUTH)
 		slow_begin(watch, server, verdict);
 	if (!holds_whole_server(verdict)) {

@@ -87,7 +87,7 @@ view_endpoint(
 		.verdict = endpoint->verdict,
 		.host = endpoint->server->host,
 	};
-	out->interval_us = schedule_interval(endpoint, &out->is_stretched);
+	out->interval_us = schedule_interval(watch, endpoint, &out->is_stretched);
 	view_brake(watch, endpoint, &out->brake);
 }
 

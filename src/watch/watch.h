@@ -101,6 +101,8 @@ struct watch_load {
 /* How many times longer than set the intervals get; 1: not at all. *by_connections: it is the
  * connections that do not allow them, else the logins. May be NULL */
 double watch_stretch(const struct watch_load *load, bool *by_connections);
+/* The same by limits.in_flight, for so many probes at a time that all servers would have. */
+double watch_stretch_at_once(double at_once, double in_flight);
 
 /* ---- what is to be done */
 

@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/simulate/host_mended.story \
 	tests/simulate/imap_off.story \
 	tests/simulate/in_flight_hung.story \
+	tests/simulate/in_flight_stretch.story \
 	tests/simulate/keep.story \
 	tests/simulate/keep_all_dropped.story \
 	tests/simulate/keep_all_vanished.story \

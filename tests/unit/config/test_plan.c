@@ -150,6 +150,31 @@ test_plan_says_what_connections_stretch(void **state)
 	fixture_end(&f);
 }
 
+/* As many probes as begin in their time, on all servers together. */
+static void
+test_plan_says_what_in_flight_stretches(void **state)
+{
+	struct buf text = { 0 }, plan = { 0 };
+	struct fixture f;
+
+	fixture_begin(&f);
+	buf_put_string(&text, "defaults = { interval = \"10s\"; auth = \"none\"; };\n"
+			      "limits = { in_flight = 1; };\nmailboxes = (");
+	for (int i = 0; i < 40; i++)
+		buf_put_format(&text, "%s{ name = \"m%02d\"; imap = { host = \"h%d\"; }; }",
+			i ? ",\n" : "", i, i);
+	buf_put_string(&text, ");");
+	fixture_load_text(&f, text.at);
+	settings_put_plan(&plan, f.settings);
+	buf_put(&plan, BYTES_NONE);
+	assert_non_null(strstr(plan.at, "in all: 114.0 probes a minute; intervals stretched 2.11 "
+					"times by in_flight; memory"));
+	assert_non_null(strstr(plan.at, "m00: imap h0:993 tls every 10s, stretched to 21s"));
+	buf_done(&text);
+	buf_done(&plan);
+	fixture_end(&f);
+}
+
 static void
 test_plan_watch_gets_what_changed(void **state)
 {
@@ -243,6 +268,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_plan_says_how_many_sessions_are_kept),
 	cmocka_unit_test(test_plan_says_what_is_stretched),
 	cmocka_unit_test(test_plan_says_what_connections_stretch),
+	cmocka_unit_test(test_plan_says_what_in_flight_stretches),
 	cmocka_unit_test(test_plan_watch_gets_what_changed),
 	cmocka_unit_test(test_plan_names_are_found),
 };

@@ -42,6 +42,7 @@ test_intervals_stretch_evenly(void **state)
 						 .mean_us = row->mean_us },
 			.peer = &server.alone };
 		struct account account = { 0 };
+		struct watch watch = { 0 };
 		struct watched endpoint = { .server = &server,
 			.account = &account,
 			.rules.interval_us = row->interval_us };
@@ -50,7 +51,7 @@ test_intervals_stretch_evenly(void **state)
 
 		unit_row(row->name);
 		peer_init(&server.alone);
-		interval = schedule_interval(&endpoint, &is_stretched);
+		interval = schedule_interval(&watch, &endpoint, &is_stretched);
 		assert_in_range(interval, row->least_us, row->most_us);
 		assert_int_equal(is_stretched, interval > row->interval_us);
 	}
