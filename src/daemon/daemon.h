@@ -10,6 +10,7 @@
  *	requests.c what the socket asks for             signals.c  TERM, INT, HUP, USR1
  *	notify.c   systemd: ready, status, watchdog     figures.c  counts, health, own metrics
  *	clock.c    the wall clock was set, or is wrong
+ *	memory.c   what the control group still allows
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -56,6 +57,7 @@ struct daemon {
 	wall_t reloaded;
 	bool is_start_told;
 	bool is_all_seen_told; /* the log line once every endpoint has its first verdict */
+	bool is_memory_short;  /* fewer probes at a time for it */
 	bool is_loop_late;
 	unsigned loop_lateness; /* see tick.c */
 	mono_t ticked;

@@ -8,6 +8,7 @@ src_mboxwatchd_SOURCES = \
 	src/daemon/load.c src/daemon/load.h \
 	src/daemon/loops.c src/daemon/loops.h \
 	src/daemon/main.c \
+	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/notify.c src/daemon/notify.h \
 	src/daemon/options.c src/daemon/options.h \
 	src/daemon/outbox.c src/daemon/outbox.h \

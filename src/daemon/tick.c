@@ -1,14 +1,18 @@
 /*
- * tick.c: every 2 s: do the loops turn, is the socket's file there, did this host sleep? Layer:
- * daemon.
+ * tick.c: every 2 s: do the loops turn, is there memory, is the socket's file there, did this host
+ * sleep? Layer: daemon.
  */
 #include "daemon/tick.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "daemon/clock.h"
+#include "daemon/memory.h"
 
 #define TICK_S 2
 #define LATE_LEAST_US US_PER_S
@@ -84,6 +88,36 @@ look_after_loops(struct daemon *daemon)
 	carry_out(daemon);
 }
 
+/* H10-10: rather fewer probes at a time than to be killed by the kernel with all of them. */
+static void
+look_after_memory(struct daemon *daemon)
+{
+	struct watch_counts counts;
+	struct memory memory;
+	unsigned most;
+
+	if (memory_look(MEMORY_OWN_GROUPS, MEMORY_GROUPS, &memory) != ERR_OK) {
+		watch_memory(daemon->watch, mono_now(), wall_now(), 0);
+		carry_out(daemon);
+		return;
+	}
+	watch_counts(daemon->watch, &counts);
+	most = memory_probes(&memory, counts.in_flight);
+	if (!daemon->is_memory_short && most <= counts.in_flight) {
+		daemon->is_memory_short = true;
+		log_warning("memory: %" PRId64 " of %" PRId64 " MiB are used; at most %u probes at "
+			    "a time while that is so",
+			memory.used_bytes >> 20, memory.most_bytes >> 20, most);
+		malloc_trim(0);
+	} else if (daemon->is_memory_short && most > 2 * counts.in_flight + 1) {
+		daemon->is_memory_short = false;
+		log_info("memory: %" PRId64 " of %" PRId64 " MiB are used, which is well",
+			memory.used_bytes >> 20, memory.most_bytes >> 20);
+	}
+	watch_memory(daemon->watch, mono_now(), wall_now(), most);
+	carry_out(daemon);
+}
+
 static void
 look_after_socket(struct daemon *daemon)
 {
@@ -113,6 +147,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	daemon->ticks++;
 	look_after_loops(daemon);
+	look_after_memory(daemon);
 	clock_look(daemon);
 	if (daemon->ticks % SOCKET_EVERY_TICKS == 0)
 		look_after_socket(daemon);

@@ -417,6 +417,7 @@ struct watch {
 	uint64_t rate;
 	unsigned in_flight;
 	unsigned ceiling;	   /* in_flight's, below the limit while this machine has no more */
+	unsigned memory_ceiling;   /* what memory allows; 0: not known */
 	unsigned hung_in_flight;   /* of these at servers that had hung */
 	int64_t loads[TURN_COUNT]; /* probes at a time, in thousandths, that servers would have */
 
@@ -461,6 +462,8 @@ int64_t schedule_interval(
 /* Moves it to this time; it leaves its server's queue. Nothing while a probe is in flight. */
 void schedule_at(struct watch *watch, struct watched *endpoint, mono_t at, enum next_reason reason);
 void schedule_remove(struct watch *watch, struct watched *endpoint);
+/* So many probes at a time, by the settings and by what this machine has. */
+unsigned schedule_most(const struct watch *watch);
 /* Its next regular turn, by phase. */
 void schedule_regular(struct watch *watch, struct watched *endpoint);
 void schedule_retry(struct watch *watch, struct watched *endpoint, int64_t least_us);

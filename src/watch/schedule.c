@@ -22,12 +22,20 @@
 #define NO_MEMORY_WAIT_US (10 * US_PER_S)
 #define VOID_SPREAD_US (10 * US_PER_S)
 
+unsigned
+schedule_most(const struct watch *watch)
+{
+	return watch->memory_ceiling > 0 && watch->memory_ceiling < watch->ceiling
+		       ? watch->memory_ceiling
+		       : watch->ceiling;
+}
+
 /* Servers that hung have half of in_flight at most, the others what is left of it (H7-10); in
  * thousandths. */
 static int64_t
 stretch_of_in_flight(const struct watch *watch, const struct server *server)
 {
-	double most = watch->ceiling, half = (watch->ceiling + 1) / 2;
+	double most = schedule_most(watch), half = (schedule_most(watch) + 1) / 2;
 	double hung = (double)watch->loads[TURN_HUNG] / 1000, stretch;
 
 	if (watch->ceiling == 0 || !server)
@@ -381,7 +389,7 @@ schedule_ceiling(struct watch *watch, const struct verdict *verdict)
 static unsigned
 turns_allowed(const struct watch *watch)
 {
-	unsigned most = watch->ceiling;
+	unsigned most = schedule_most(watch);
 
 	if (watch->in_flight >= most)
 		return 0;

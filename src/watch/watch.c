@@ -208,6 +208,14 @@ watch_wake(const struct watch *watch)
 	return schedule_wake(watch);
 }
 
+void
+watch_memory(struct watch *watch, mono_t now, wall_t wall, unsigned probes)
+{
+	watch_enter(watch, now, wall);
+	watch->memory_ceiling = probes;
+	leave(watch);
+}
+
 static struct probe *
 find_probe(const struct watch *watch, uint64_t token)
 {

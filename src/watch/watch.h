@@ -182,6 +182,9 @@ CHECKED enum err watch_configure(struct watch *watch, mono_t now, wall_t wall,
 void watch_tick(struct watch *watch, mono_t now, wall_t wall);
 /* When watch_tick() is next needed; MONO_NEVER: not by time. Changes with every call. */
 mono_t watch_wake(const struct watch *watch);
+/* This machine has memory for so many probes at a time: no more are begun, whatever the settings
+ * say; 0: no bound is known (H10-10). */
+void watch_memory(struct watch *watch, mono_t now, wall_t wall, unsigned probes);
 /* A probe is about to connect to an address (IPv6: its /64), which is not the one that its
  * WATCH_PROBE named; or it did, and has come out at another one. A WATCH_CONNECT follows at once.
  */

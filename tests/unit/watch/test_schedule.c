@@ -252,6 +252,30 @@ test_fewer_at_a_time_where_this_machine_has_no_room(void **state)
 	assert_int_equal(watch.ceiling, 1);
 }
 
+/* H10-10 */
+static void
+test_no_more_at_a_time_than_memory_allows(void **state)
+{
+	wall_t wall = { INT64_C(1795478400) * US_PER_S };
+	struct watch_counts counts;
+	struct fleet fleet;
+	mono_t now = { 0 };
+
+	fleet_begin(&fleet, 100, now, wall, true);
+	watch_memory(fleet.watch, now, wall, 16);
+	for (int i = 0; i < 31; i++) {
+		now = mono_add(now, 10 * US_PER_S);
+		watch_tick(fleet.watch, now, wall_add(wall, now.us));
+		watch_counts(fleet.watch, &counts);
+		assert_in_range(counts.in_flight, 0, 16);
+	}
+	assert_int_equal(counts.in_flight, 16);
+	watch_memory(fleet.watch, now, wall_add(wall, now.us), 0); /* the bound is gone */
+	watch_counts(fleet.watch, &counts);
+	assert_in_range(counts.in_flight, 60, 100);
+	watch_free(fleet.watch);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_intervals_stretch_evenly),
 	cmocka_unit_test(test_a_phase_is_the_same_after_a_restart),
@@ -259,6 +283,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_no_60_s_hold_more_than_the_budget),
 	cmocka_unit_test(test_a_restart_does_not_begin_a_new_minute),
 	cmocka_unit_test(test_fewer_at_a_time_where_this_machine_has_no_room),
+	cmocka_unit_test(test_no_more_at_a_time_than_memory_allows),
 	cmocka_unit_test(test_a_budget_that_changes_keeps_its_last_logins),
 };
 
