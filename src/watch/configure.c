@@ -324,9 +324,7 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		apply_plan(watch, &plans[i], begun, &begun_count, changes);
 	schedule_begun(watch, begun, begun_count);
 	claim_rest(watch);
-	account_sweep(watch);
-	certificates_sweep(watch);
-	peers_sweep(watch);
+	watch->sweep_at = now;
 	watch->is_configured = true;
 	free(begun);
 	free(plans);

@@ -414,6 +414,7 @@ struct watch {
 	struct heap pause_caps; /* the same mailboxes, by mono */
 	struct heap slowed;	/* servers, by wall time */
 	mono_t first_next;	/* the next slot for a first probe */
+	mono_t sweep_at;	/* when what nobody needs any more is looked for again */
 	uint64_t rate;
 	unsigned in_flight;
 	unsigned ceiling;	   /* in_flight's, below the limit while this machine has no more */

@@ -415,12 +415,26 @@ next_turn(const struct watch *watch)
 	return first ? CONTAINER_OF(first, struct peer, turn) : NULL;
 }
 
+/* With each configure and once a day: what the settings name no more, or what has grown old
+ * (H6-09), needs no reload to go. */
+static void
+sweep(struct watch *watch)
+{
+	if (mono_is_before(watch->now, watch->sweep_at))
+		return;
+	watch->sweep_at = mono_add(watch->now, US_PER_D);
+	account_sweep(watch);
+	certificates_sweep(watch);
+	peers_sweep(watch);
+}
+
 void
 schedule_pump(struct watch *watch)
 {
 	struct peer *peer;
 	int64_t now = watch->now.us;
 
+	sweep(watch);
 	slow_due(watch);
 	while (is_due(&watch->pauses, watch->wall.us))
 		pause_over(watch, CONTAINER_OF(heap_top(&watch->pauses), struct mailbox, pause));
@@ -466,7 +480,7 @@ sooner_by_wall(const struct watch *watch, mono_t *wake, const struct heap *heap)
 mono_t
 schedule_wake(const struct watch *watch)
 {
-	mono_t wake = MONO_NEVER;
+	mono_t wake = watch->sweep_at;
 
 	sooner(&wake, &watch->due);
 	sooner(&wake, &watch->judges);

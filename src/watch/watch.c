@@ -24,7 +24,7 @@ watch_new(const uint8_t seed[32], struct watch **out)
 	if (!watch)
 		return ERR_MEMORY;
 	memcpy(watch->seed, seed, sizeof(watch->seed));
-	watch->expected = MONO_NEVER;
+	watch->expected = watch->sweep_at = MONO_NEVER;
 	*out = watch;
 	return ERR_OK;
 }

@@ -35,6 +35,24 @@ row_write(struct world *world, enum row_kind kind, const char *key, char *value)
 		free(row);
 }
 
+size_t
+world_rows(const struct world *world, const char *subject)
+{
+	size_t count = 0, len = strlen(subject);
+	const struct row *row, *next;
+
+	HASH_ITER (hh, world->rows, row, next) {
+		const char *key = row->key + 1;
+
+		if (strcmp(subject, "accounts") == 0)
+			count += row->kind == ROW_ACCOUNT;
+		else
+			count += strncmp(key, subject, len) == 0 &&
+				 (key[len] == '\0' || key[len] == '/');
+	}
+	return count;
+}
+
 static void
 tell(struct world *world, const struct alert *event)
 {

@@ -269,6 +269,8 @@ measure(struct world *world, const struct clause *clause, bool *is_time)
 		return (int64_t)sessions_count(world, world_place(world, subject));
 	if (strcmp(metric, "incidents") == 0)
 		return count_incidents(world, subject);
+	if (strcmp(metric, "rows") == 0)
+		return (int64_t)world_rows(world, subject);
 	return count_told(world, metric, subject);
 }
 

@@ -4,9 +4,9 @@
  * A clause: METRIC [of MAILBOX[/SIDE] | at SERVER] OP VALUE [in DURATION], OP one of = <= >=;
  * clauses stand behind another, or are parted by ";". Metrics: the kinds of events (state, brake,
  * cause ...), failing, ok, unknown, removed (state events that say so), incidents, probes, logins,
- * refused-logins (in a window: the most that any such window holds), gap (the longest between two
- * starts of an endpoint), quiet (the longest without a start at a server), delay (from the mark to
- * the first failing state), mean-delay (over all seeds).
+ * rows (of a mailbox, of accounts), refused-logins (in a window: the most that any such window
+ * holds), gap (the longest between two starts of an endpoint), quiet (the longest without a start
+ * at a server), delay (from the mark to the first failing state), mean-delay (over all seeds).
  */
 #ifndef SIMULATE_EXPECT_H
 #define SIMULATE_EXPECT_H

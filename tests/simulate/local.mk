@@ -55,6 +55,8 @@ EXTRA_DIST += \
 	tests/simulate/rate_limited.story \
 	tests/simulate/reboot.story \
 	tests/simulate/removed_and_renamed.story \
+	tests/simulate/removed_for_days.story \
+	tests/simulate/removed_for_a_month.story \
 	tests/simulate/removed_while_down.story \
 	tests/simulate/restart.story \
 	tests/simulate/resume.story \

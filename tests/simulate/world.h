@@ -148,6 +148,8 @@ void world_suspend(struct world *world, int64_t for_us);
 /* The kept sessions there are lost; is_seen: by an end that comes at once, else at the next NOOP.
  * place NULL: everywhere. */
 void sessions_lose(struct world *world, const struct place *place, bool is_seen);
+/* Rows of the store: of accounts, or of a mailbox by its name. */
+size_t world_rows(const struct world *world, const char *subject);
 size_t sessions_count(const struct world *world, const struct place *place);
 void world_mark(struct world *world);
 void world_ask_every(struct world *world, struct person *person, int64_t every_us);
