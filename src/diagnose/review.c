@@ -163,6 +163,10 @@ review_none(const struct reviewing *reviewing, const struct endpoint *endpoint)
 
 	if (endpoint->security != SECURITY_NONE)
 		return;
+	if (endpoint->has_key_sha256)
+		tell(reviewing, SETTING(endpoint->side, "cert_sha256"), NULL,
+			"a pin of the server's key beside security none, which shows no key: it is "
+			"never compared; write \"tls\" or \"starttls\"");
 	if (endpoint->mechanism == MECHANISM_NONE)
 		tell(reviewing, setting, NULL,
 			"security none: nothing shows that this is the right server; write \"tls\" "

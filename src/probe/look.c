@@ -3,7 +3,8 @@
  * once an incident, without a login (H1-15). Layer: probe.
  *
  * A server that waits for a TLS hello and one that hangs look the same until somebody says hello.
- * The verdict's books are closed before; the look takes its own time.
+ * The verdict's books are closed before; the look takes its own time. The probe's own connection is
+ * closed by then, and until it ends watch counts one: its place at the server is the look's.
  */
 #include "probe/inside.h"
 

@@ -14,7 +14,7 @@ struct side_row {
 	enum mechanism mechanism;
 	bool insecure_auth;
 	const char *folder;
-	bool is_grouped, is_open;
+	bool is_grouped, is_open, has_pin;
 	int64_t interval_s, stretched_s;
 };
 
@@ -72,6 +72,11 @@ static const struct row {
 	{ "none and insecure_auth", { NULL },
 		{ "imap.a", 143, SECURITY_NONE, .insecure_auth = true },
 		.told = "imap.security: security none and insecure_auth\n" },
+	{ "a pin beside none", { NULL },
+		{ "imap.a", 143, SECURITY_NONE, .insecure_auth = true, .has_pin = true },
+		.told = "imap.cert_sha256: a pin of the server's key beside security none\n"
+			"imap.security: security none and insecure_auth\n" },
+	{ "a pin beside tls", { NULL }, { "imap.a", .has_pin = true }, .told = "" },
 	{ "none without a login", { "smtp.a", 25, SECURITY_NONE, .mechanism = MECHANISM_NONE },
 		{ NULL }, .told = "smtp.security: security none: nothing shows\n" },
 	{ "not the full address", { "smtp.a", .username = "ann" }, GOOD_IMAP,
@@ -122,6 +127,7 @@ make(enum side side, const struct side_row *row, struct endpoint *endpoint, stru
 		.username = writable(row->username ? row->username : "ann@example.com"),
 		.mechanism = row->mechanism,
 		.insecure_auth = row->insecure_auth,
+		.has_key_sha256 = row->has_pin,
 		.folder = writable(row->folder ? row->folder : "INBOX"),
 		.secret = { .kind = SECRET_FILE, .path = writable("/s/ann") } };
 	*out = (struct review_side){ .endpoint = row->host ? endpoint : NULL,
