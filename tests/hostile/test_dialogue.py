@@ -173,12 +173,13 @@ def h2_07(t):
         c.rewrite = lambda data: (c.sleep(2.5), data)[1]
         session.run()
     ports = {side: t.script(host, late, side) for side in ('smtp', 'imap')}
-    daemon = t.watch(host, ports, defaults={'stage_timeout': '3s', 'timeout': '6s'})
+    daemon = t.watch(host, ports, defaults={'stage_timeout': '6s', 'timeout': '8s'})
     for side in ports:
         verdict = daemon.verdict(side)
         assert verdict['cause'] == 'reply_timeout', verdict
         assert verdict['stage'] not in ('greeting', 'done'), verdict
-        assert 5500 <= verdict['times_ms']['total'] <= 8000 * SLOW, verdict['times_ms']
+        # Without it the whole session is well, six replies later.
+        assert verdict['times_ms']['total'] >= 7500, verdict['times_ms']
 
 
 @test('H2-08 (scaled): the window shut while a 4 K secret goes out: reply_timeout/auth')
