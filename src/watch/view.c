@@ -69,12 +69,15 @@ static void
 view_endpoint(
 	const struct watch *watch, const struct watched *endpoint, struct watch_endpoint_view *out)
 {
+	bool is_off = mailbox_is_off(endpoint->mailbox);
 	bool is_suspect = endpoint->state == ENDPOINT_SUSPECT;
 
 	*out = (struct watch_endpoint_view){
 		.is_present = true,
-		.state = mailbox_is_off(endpoint->mailbox) ? ENDPOINT_PAUSED : endpoint->state,
-		.since = is_suspect ? endpoint->run_since : endpoint->since,
+		.state = is_off ? ENDPOINT_PAUSED : endpoint->state,
+		.since = is_off	      ? endpoint->mailbox->since
+			 : is_suspect ? endpoint->run_since
+				      : endpoint->since,
 		.has_cause = endpoint->has_cause && endpoint->state != ENDPOINT_OK,
 		.cause = endpoint->cause,
 		.stage = endpoint->stage,

@@ -473,6 +473,7 @@ def pause_and_resume(t):
     assert daemon.post('/v1/mailboxes/ann/probe').status == 409
     mailbox = daemon.mailbox('ann')
     assert mailbox['smtp']['state'] == mailbox['imap']['state'] == 'paused', mailbox
+    assert mailbox['smtp']['since'] == mailbox['imap']['since'] == mailbox['since'], mailbox
     assert daemon.status()['counts']['paused'] == 1
     daemon.kill9()
     daemon.start()
