@@ -152,6 +152,7 @@ struct out {
 	int fd;
 	bool is_terminal;
 	bool has_colour;
+	bool is_coloured; /* what comes is shown in a colour, to be ended by COLOUR_NONE */
 	bool is_gone;	/* the reader of the pipe left: be quiet */
 	bool is_failed; /* and not because the reader had enough */
 	bool is_utf8;	/* for the sign of a cut */

@@ -117,8 +117,10 @@ out_colour(struct out *out, enum colour colour)
 {
 	static const char *const codes[COLOUR_COUNT] = { "0", "32", "31", "33", "2", "1" };
 
-	if (out->has_colour)
-		out_say(out, "\033[%sm", codes[colour]);
+	if (!out->has_colour || (colour == COLOUR_NONE && !out->is_coloured))
+		return;
+	out_say(out, "\033[%sm", codes[colour]);
+	out->is_coloured = colour != COLOUR_NONE;
 }
 
 /* Outside its strings JSON is ASCII, and inside them \uNNNN means the character: so what is above

@@ -191,11 +191,9 @@ print_cell(const struct table *table, struct out *out, size_t column, struct byt
 		shown = width;
 	}
 	*blanks = print_blanks(out, *blanks);
-	if (colour != COLOUR_NONE)
-		out_colour(out, colour);
+	out_colour(out, colour);
 	print_text(out, text, columns, width);
-	if (colour != COLOUR_NONE)
-		out_colour(out, COLOUR_NONE);
+	out_colour(out, COLOUR_NONE);
 	/* A wide character that did not fit leaves a column. */
 	if (columns > width)
 		shown = text_columns(cut_to(text, width - 1)) + 1;

@@ -990,6 +990,10 @@ def tables(t):
             assert status == 1 and '\x1b[' in shown, (arguments, shown)
             for line in escapes.sub('', shown).split('\n'):
                 assert width(line) <= columns, (columns, width(line), line)
+    for arguments in (['status'], ['events'], ['check', 'ann']):
+        codes = escapes.findall(on_terminal(daemon, *arguments)[1])
+        assert '\x1b[0m' not in codes[::2] and set(codes[1::2]) <= {'\x1b[0m'}, (
+            arguments, 'a colour begins, and it alone is ended', codes)
     assert '\x1b' not in on_terminal(daemon, 'status', NO_COLOR='1')[1]
     for arguments in (['status'], ['show', 'ann'], ['events'], ['causes']):
         out = daemon.ctl(*arguments, environment={'NO_COLOR': ''})[1]
