@@ -47,7 +47,7 @@ put_since(struct buf *out, wall_t since)
 		return;
 	buf_put_string(out, " since ");
 	wall_put_local(out, since, now);
-	if (since.us < now.us) {
+	if (now.us - since.us >= US_PER_S) {
 		buf_put_string(out, " (");
 		duration_put_short(out, now.us - since.us);
 		buf_put_byte(out, ')');
