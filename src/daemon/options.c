@@ -15,13 +15,14 @@ static const char usage[] =
 	"Watches mailboxes by SMTP and IMAP and tells when one side fails. Stays in the "
 	"foreground.\n"
 	"\n"
-	"  -c FILE           settings file (" SYSCONFDIR "/mboxwatch/mboxwatch.conf)\n"
-	"      --conf-dir DIR  read its *.conf after it (without -c: " SYSCONFDIR
+	"  -c FILE          settings file (" SYSCONFDIR "/mboxwatch/mboxwatch.conf)\n"
+	"  --conf-dir DIR   read its *.conf after it (without -c: " SYSCONFDIR
 	"/mboxwatch/conf.d)\n"
-	"  -t                check the settings, print faults, warnings and the plan, and end\n"
-	"      --state-dir DIR where state is kept (" LOCALSTATEDIR "/lib/mboxwatch)\n"
-	"      --socket PATH   the status socket (" RUNSTATEDIR "/mboxwatch/status.sock)\n"
-	"      --version, --help\n"
+	"  -t               check the settings, print faults, warnings and the plan, and end\n"
+	"  --state-dir DIR  where state is kept (" LOCALSTATEDIR "/lib/mboxwatch)\n"
+	"  --socket PATH    the status socket (" RUNSTATEDIR "/mboxwatch/status.sock)\n"
+	"  --help           this\n"
+	"  --version        the version\n"
 	"\n"
 	"Manual: mboxwatchd(8), mboxwatch.conf(5). Status: mboxwatchctl(1).\n";
 
