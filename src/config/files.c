@@ -572,7 +572,7 @@ tell_syntax(struct load *load, struct source *source)
 		load->is_out_of_memory = true;
 	else if (is_double)
 		complaint_note(load->complaints, false, place, NULL,
-			"a name twice in one group: %s; leave one out", quote.at);
+			"a name twice in one group; leave one out: %s", quote.at);
 	else if (quote.len == 0)
 		complaint_note(load->complaints, false, place, NULL,
 			"cannot be read here (%s); look for a bracket, quote or \"=\" that is "

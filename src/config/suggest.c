@@ -128,6 +128,8 @@ suggest_word(struct bytes typed, const char *range)
 	struct bytes rest = bytes_of(range), best = BYTES_NONE;
 	size_t best_edits = near_enough(typed.len) + 1;
 
+	if (typed.len > 0 && byte_is_digit(typed.at[0]))
+		return BYTES_NONE; /* a version: "1.4" is no slip of the pen for "1.0" */
 	rest = bytes_first(rest, bytes_index(rest, ';'));
 	while (rest.len > 0) {
 		struct bytes word = bytes_first(rest, bytes_index(rest, '|'));

@@ -126,8 +126,7 @@ check_int(struct judged *j)
 
 	range_ends(j->row, &least, &most);
 	if (config_setting_type(j->at) == CONFIG_TYPE_FLOAT) {
-		FAULT(j, "%g; write a whole number, %s", config_setting_get_float(j->at),
-			j->row->range);
+		FAULT(j, "a number with a point; write a whole number, %s", j->row->range);
 		return false;
 	}
 	if (!is_int(j->at)) {
@@ -656,7 +655,8 @@ check_address(struct judged *j)
 		at--;
 	if (at > 1 && at < text.len && !memchr(text.at, ' ', text.len) &&
 		!memchr(text.at, '<', text.len) && !memchr(text.at, '>', text.len) &&
-		!memchr(text.at, ',', text.len))
+		!memchr(text.at, ',', text.len) &&
+		(text.at[0] == '"' || !memchr(text.at, '@', at - 1))) /* RFC 5321 4.1.2 */
 		return true;
 	FAULT(j, "\"%.320s\" is no address; write %s", text.at, form);
 	return false;

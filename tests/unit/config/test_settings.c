@@ -229,6 +229,11 @@ test_settings_values_are_judged(void **state)
 			"password_credential = \"x\"; mail_from = \"<a@b>\"; }; } );",
 			"main.conf:1: mailboxes.a.smtp.mail_from: \"<a@b>\" is no address; write "
 			"an address, as \"ann@example.com\"\n" },
+		{ "a sender with two @",
+			"mailboxes = ( { name = \"a\"; smtp = { host = \"h\"; username = \"u\"; "
+			"password_credential = \"x\"; mail_from = \"a@b@c\"; }; } );",
+			"main.conf:1: mailboxes.a.smtp.mail_from: \"a@b@c\" is no address; write "
+			"an address, as \"ann@example.com\"\n" },
 		{ "a number in quotes", "daemon = { threads = \"2\"; };",
 			"main.conf:1: daemon.threads: a text in quotes; write a number without "
 			"quotes, 1..64\n" },
@@ -237,7 +242,8 @@ test_settings_values_are_judged(void **state)
 		{ "negative", "daemon = { threads = -1; };",
 			"main.conf:1: daemon.threads: -1 is out of range; write 1 to 64\n" },
 		{ "half a thread", "daemon = { threads = 1.5; };",
-			"main.conf:1: daemon.threads: 1.5; write a whole number, 1..64\n" },
+			"main.conf:1: daemon.threads: a number with a point; write a whole number, "
+			"1..64\n" },
 		{ "a bool as a number", "alerts = { journal = 1; };",
 			"main.conf:1: alerts.journal: a number; write true or false, without "
 			"quotes\n" },
@@ -250,6 +256,9 @@ test_settings_values_are_judged(void **state)
 		{ "another word", "defaults = { family = \"both\"; };",
 			"main.conf:1: defaults.family: \"both\" is none of its words; write one of "
 			"\"any\", \"ipv4\", \"ipv6\"\n" },
+		{ "a version is no slip for an older one", "defaults = { tls_min = \"1.4\"; };",
+			"main.conf:1: defaults.tls_min: \"1.4\" is none of its words; write one "
+			"of \"1.0\", \"1.1\", \"1.2\", \"1.3\"\n" },
 		{ "a group that is none", "daemon = 5;",
 			"main.conf:1: daemon: a number; write a group, daemon = { … };\n" },
 		{ "a list that is none", "mailboxes = {};",
@@ -357,8 +366,8 @@ test_settings_values_are_judged(void **state)
 			"main.conf:2: servers: h stands at main.conf:1 too; write one entry for "
 			"each host\n" },
 		{ "a setting twice", "daemon = { threads = 1;\n threads = 2; };",
-			"main.conf:2: a name twice in one group: threads = 2; };; leave one "
-			"out\n" },
+			"main.conf:2: a name twice in one group; leave one out: threads = 2; "
+			"};\n" },
 	};
 
 	check_rows(rows, COUNT_OF(rows));
