@@ -71,6 +71,14 @@ say_skipped(struct out *out, const json_t *skipped)
 		out_say(out, "\n");
 }
 
+/* Selectors that may match none; what was asked for has not been done all the same. */
+static enum exit_status
+complain_no_match(void)
+{
+	complain("no mailbox matches");
+	return EXIT_NO_MAILBOX;
+}
+
 struct skipped {
 	json_t *names; /* an object, for looking up */
 	bool is_failing;
@@ -128,6 +136,9 @@ print_verdicts(
 		say_skipped(invocation->out, json_object_get(document, "skipped"));
 	}
 	table_free(table);
+	if (mailboxes && json_array_size(mailboxes) == 0 && invocation->argument_count > 0 &&
+		json_array_size(json_object_get(document, "skipped")) == 0)
+		return complain_no_match();
 	return is_failing ? EXIT_FAILING
 			  : judge_all_skipped(invocation, json_object_get(document, "skipped"));
 }
@@ -289,6 +300,8 @@ change_each(const struct invocation *invocation, const char *verb, const char *d
 		worst = pages_walk(invocation, note_name, &names, NULL);
 	if (names.is_failed)
 		worst = EXIT_REFUSED;
+	else if (worst == EXIT_FINE && names.count == 0)
+		worst = complain_no_match();
 	for (size_t i = 0; status == EXIT_FINE && worst != EXIT_REFUSED && i < names.count; i++) {
 		enum exit_status one = change_one(invocation, names.items[i], verb, done, &body);
 

@@ -259,23 +259,44 @@ complain_faults(const json_t *problem)
 	}
 }
 
-/* problem+json in words; its code says whether it is a missing mailbox, or a slip. */
+/* What is no plain refusal, and whose detail says all that the title says. */
+static const struct problem_row {
+	const char *code;
+	enum exit_status status;
+} problem_rows[] = {
+	{ "no_such_mailbox", EXIT_NO_MAILBOX },
+	{ "no_such_sink", EXIT_REFUSED },
+	{ "bad_selector", EXIT_USAGE },
+	{ "conflict", EXIT_REFUSED },
+	{ "paused", EXIT_REFUSED },
+	{ "disabled", EXIT_REFUSED },
+	{ "logins_held", EXIT_REFUSED },
+	{ "held", EXIT_REFUSED },
+};
+
+static const struct problem_row *
+find_problem(struct bytes code)
+{
+	for (size_t i = 0; i < COUNT_OF(problem_rows); i++) {
+		if (bytes_equal(code, bytes_of(problem_rows[i].code)))
+			return &problem_rows[i];
+	}
+	return NULL;
+}
+
+/* problem+json in words. */
 static enum exit_status
 complain_problem(const struct client *client, const struct call *call, const struct answer *answer)
 {
 	json_t *problem =
 		json_loadb(answer->body.at ? answer->body.at : "", answer->body.len, 0, NULL);
 	struct bytes title = member_text(problem, "title"), detail = member_text(problem, "detail");
-	enum exit_status status = EXIT_REFUSED;
+	const struct problem_row *row = find_problem(member_text(problem, "code"));
 	struct buf words = { 0 };
 
-	if (bytes_equal(member_text(problem, "code"), BYTES("no_such_mailbox")))
-		status = EXIT_NO_MAILBOX;
-	else if (bytes_equal(member_text(problem, "code"), BYTES("bad_selector")))
-		status = EXIT_USAGE;
 	if (call->about)
 		buf_put_format(&words, "%s: ", call->about);
-	if (!bytes_starts(detail, title)) {
+	if (!bytes_starts(detail, title) && (!row || detail.len == 0)) {
 		buf_put(&words, title);
 		if (title.len > 0 && detail.len > 0)
 			buf_put_string(&words, ": ");
@@ -289,7 +310,7 @@ complain_problem(const struct client *client, const struct call *call, const str
 		out_json(client->problems, buf_bytes(&answer->body));
 	buf_done(&words);
 	json_decref(problem);
-	return status;
+	return row ? row->status : EXIT_REFUSED;
 }
 
 /* ---- calls */

@@ -877,6 +877,8 @@ def ctl_exits(t):
             (['probe', 'ann'], 0), (['probe', 'bob'], 1), (['probe', 'dora'], 5),
             (['show', 'bob'], 0), (['status', 'nobody'], 3), (['probe', 'nobody'], 3),
             (['show', 'nobody'], 3), (['pause', 'nobody'], 3), (['resume', 'nobody'], 3),
+            (['pause', 'nob*'], 3), (['resume', 'nob*'], 3), (['probe', 'nob*'], 3),
+            (['status', 'nob*'], 0),
             (['resume', 'ann'], 5), (['resume', 'dora'], 5), (['test-alert', 'nope'], 5),
             ([], 2), (['nonsense'], 2), (['show'], 2), (['show', 'a', 'b'], 2), (['pause'], 2),
             (['status', '--nonsense'], 2), (['events', '--since', 'yesterday'], 2),
@@ -888,7 +890,13 @@ def ctl_exits(t):
         done = daemon.ctl(*arguments)
         assert done[0] == status, (arguments, done)
         assert status in (0, 1) or (done[2] and done[2].count('\n') < 8), (arguments, done)
-    assert 'nobody' in daemon.ctl('show', 'nobody')[2], 'it is named'
+    for arguments, words in (
+            (['show', 'nobody'], 'There is no mailbox nobody.'),
+            (['resume', 'ann'], 'ann: the mailbox is neither paused nor are its logins held'),
+            (['status', 'state:bad'], '"state:bad" is no selector; right would be state: '),
+            (['reload', '--nonsense'], 'this option does not fit here: --nonsense')):
+        shown = daemon.ctl(*arguments)[2]
+        assert shown.startswith('mboxwatchctl: ' + words), 'said once: ' + shown
     with open('/dev/full', 'wb') as full:
         assert subprocess.run([MBOXWATCHCTL, '--socket', daemon.socket_path, 'causes'], stdout=full,
                               stderr=subprocess.DEVNULL, timeout=30 * SLOW).returncode == 5
