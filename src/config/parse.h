@@ -117,7 +117,5 @@ CHECKED enum err count_parse(struct bytes text, unsigned *count, int64_t *window
 int64_t duration_value(const config_setting_t *at);
 /* The index of word among "a|b|c" (up to ';'), or -1. */
 int range_index(const char *range, struct bytes word);
-/* The ends of "least..most" as numbers or durations (microseconds). */
-void range_ends(const struct setting_row *row, int64_t *least, int64_t *most);
 
 #endif

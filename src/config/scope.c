@@ -17,7 +17,8 @@ scopes_find(const struct scopes *scopes, enum setting setting)
 	return NULL;
 }
 
-int64_t
+/* The table's default of INT, BOOL, DURATION, WORD. */
+static int64_t
 setting_fallback(enum setting setting)
 {
 	const struct setting_row *row = &setting_rows[setting];

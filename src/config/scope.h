@@ -19,7 +19,5 @@ const struct slot *scopes_find(const struct scopes *scopes, enum setting setting
 int64_t scopes_number(const struct scopes *scopes, enum setting setting);
 /* A string, or NULL where none is set. */
 const char *scopes_text(const struct scopes *scopes, enum setting setting);
-/* The table's default of INT, BOOL, DURATION, WORD. */
-int64_t setting_fallback(enum setting setting);
 
 #endif

@@ -89,7 +89,8 @@ range_end(const struct setting_row *row, struct bytes text)
 	return duration_parse(text, &us) == ERR_OK ? us : -1;
 }
 
-void
+/* The ends of "least..most" as numbers or durations (microseconds). */
+static void
 range_ends(const struct setting_row *row, int64_t *least, int64_t *most)
 {
 	const char *between = strstr(row->range, "..");

@@ -31,7 +31,6 @@ struct writer {
 	struct queue *turns;
 	struct queue *reports;
 	pthread_t thread;
-	_Atomic int64_t last_turn_us;
 	atomic_bool is_ending;
 	atomic_bool has_ended;
 	/* of the thread alone */
@@ -473,7 +472,6 @@ writer_run(void *arg)
 		write_round(writer, is_ending);
 		read_pages(writer);
 		look_after_file(writer);
-		atomic_store(&writer->last_turn_us, mono_now().us);
 	}
 	atomic_store(&writer->has_ended, true);
 	return NULL;
@@ -519,7 +517,6 @@ writer_start(struct store *store, const char *const *sinks, size_t sink_count,
 	for (size_t i = 0; i < sink_count && i < STORE_SINKS_MOST; i++)
 		writer->sinks[writer->sink_count++] = sinks[i];
 	writer->are_sinks_stored = are_sinks_stored;
-	atomic_store(&writer->last_turn_us, mono_now().us);
 	err = queue_new(&writer->turns);
 	if (err == ERR_OK)
 		err = queue_new(&writer->reports);
@@ -558,12 +555,6 @@ writer_report_free(struct writer_report *report)
 		told_free(report->events[i]);
 	free(report->events);
 	free(report);
-}
-
-mono_t
-writer_last_turn(struct writer *writer)
-{
-	return (mono_t){ atomic_load(&writer->last_turn_us) };
 }
 
 bool

@@ -93,8 +93,6 @@ struct queue *writer_reports(struct writer *writer);
 void writer_report_free(struct writer_report *report);
 /* A copy of what the store lends; NULL where the allocator said no. */
 struct told *writer_told_copy(const struct told *told);
-/* When the thread last went round; older than a few seconds: it hangs in the disk. */
-mono_t writer_last_turn(struct writer *writer);
 /*
  * Writes what waits, then ends the thread and closes the store. False: it hangs past deadline and
  * is left alone, with all that it owns; the process must end.

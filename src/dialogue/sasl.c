@@ -34,7 +34,7 @@ sasl_offer_put(struct sasl_offer *offer, struct bytes name)
 	}
 }
 
-bool
+static bool
 sasl_is_offered(const struct sasl_offer *offer, enum mechanism mechanism)
 {
 	return (offer->known >> mechanism & 1) != 0;

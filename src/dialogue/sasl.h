@@ -20,7 +20,6 @@ struct sasl_offer {
 
 /* Adds the mechanism of this name ("PLAIN", in any case). */
 void sasl_offer_put(struct sasl_offer *offer, struct bytes name);
-bool sasl_is_offered(const struct sasl_offer *offer, enum mechanism mechanism);
 /* "PLAIN" */
 const char *sasl_name(enum mechanism mechanism);
 /*

@@ -102,9 +102,5 @@ void probes_goodbye(struct probes *probes);
 size_t probes_count(const struct probes *probes);
 /* New settings for probes that begin later (reload). ERR_MEMORY, ERR_IO: as it was */
 CHECKED enum err probes_reconfigure(struct probes *probes, const struct probes_settings *settings);
-/* Must be called when this loop may have been held up: probes whose deadline passed while the loop
- * did not turn are void (H7-03). probes.c measures it itself by a tick; this is for the shell's own
- * knowledge (suspend). */
-void probes_lost_time(struct probes *probes, int64_t lost_us);
 
 #endif

@@ -55,12 +55,6 @@ probes_suspended_us(void)
 	return mono_now().us - (awake.tv_sec * US_PER_S + awake.tv_nsec / 1000);
 }
 
-void
-probes_lost_time(struct probes *probes, int64_t lost_us)
-{
-	probes->lost_us += lost_us;
-}
-
 /* ---- told and freed ---- */
 
 void

@@ -45,7 +45,8 @@ leaf_get(struct watch *watch, const uint8_t sha256[32], struct bytes authority)
 	return leaf;
 }
 
-void
+/* One place less knows it; without any it goes. */
+static void
 leaf_drop(struct watch *watch, struct leaf *leaf)
 {
 	if (leaf->places > 0 && --leaf->places > 0)

@@ -452,9 +452,6 @@ mailbox_is_off(const struct mailbox *mailbox)
 	return mailbox->is_paused || !mailbox->is_enabled;
 }
 
-/* Which of the 13 buckets of struct watch_figures. */
-size_t figures_bucket(int64_t us);
-
 /* ---- schedule.c */
 
 /* The interval that results within the server's limits and limits.in_flight. */
@@ -682,8 +679,6 @@ struct leaf *leaf_get(struct watch *watch, const uint8_t sha256[32], struct byte
 struct leaf_place *leaf_place_get(struct watch *watch, const char *key);
 /* In front; there is room. */
 void leaf_place_add(struct leaf_place *place, struct leaf *leaf);
-/* One place less knows it; without any it goes. */
-void leaf_drop(struct watch *watch, struct leaf *leaf);
 void leaf_place_free(struct watch *watch, struct leaf_place *place);
 
 /* ---- lacks.c */

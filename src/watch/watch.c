@@ -250,7 +250,8 @@ watch_login(struct watch *watch, mono_t now, wall_t wall, uint64_t token,
 	leave(watch);
 }
 
-size_t
+/* Which of the 13 buckets of struct watch_figures. */
+static size_t
 figures_bucket(int64_t us)
 {
 	static const int64_t bounds_ms[] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 30000,
