@@ -153,12 +153,12 @@ struct out {
 	bool is_terminal;
 	bool has_colour;
 	bool is_coloured; /* what comes is shown in a colour, to be ended by COLOUR_NONE */
-	bool is_gone;	/* the reader of the pipe left: be quiet */
-	bool is_failed; /* and not because the reader had enough */
-	bool is_utf8;	/* for the sign of a cut */
-	bool is_held;	/* a screen is put together: nothing is written before out_flush() */
-	size_t columns; /* SIZE_MAX: no bound */
-	size_t rows;	/* likewise */
+	bool is_gone;	  /* the reader of the pipe left: be quiet */
+	bool is_failed;	  /* and not because the reader had enough */
+	bool is_utf8;	  /* for the sign of a cut */
+	bool is_held;	  /* a screen is put together: nothing is written before out_flush() */
+	size_t columns;	  /* SIZE_MAX: no bound */
+	size_t rows;	  /* likewise */
 	struct buf pending;
 };
 
