@@ -6,9 +6,8 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/host.c src/config/host.h \
 	src/config/load.h \
 	src/config/mailboxes.c \
-	src/config/numbers.c src/config/numbers.h src/config/syntax.c src/config/syntax.h \
-	src/config/object.c \
 	src/config/numbers.c src/config/numbers.h \
+	src/config/object.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/pin.c src/config/pin.h \
 	src/config/plan.c \
@@ -18,5 +17,6 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/scope.c src/config/scope.h \
 	src/config/settings.c src/config/settings.def src/config/settings.h \
 	src/config/suggest.c src/config/suggest.h \
-	src/config/values.c \
+	src/config/syntax.c src/config/syntax.h \
+	src/config/values.c src/config/values.h src/config/values_net.c \
 	src/config/warnings.c

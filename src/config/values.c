@@ -1,21 +1,18 @@
 /*
  * values.c: one value against its row of the table: type, form and range. Layer: config.
+ * Hosts, addresses and proxies: values_net.c.
  */
+#include "config/values.h"
+
 #include <limits.h>
 #include <math.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistr.h>
 
-#include "config/host.h"
-#include "config/load.h"
 #include "config/pin.h"
-#include "config/proxy_url.h"
 #include "config/suggest.h"
 #include "facts/mailbox.h"
-#include "net/address.h"
 
 #define PATTERN_MOST ((size_t)4000)
 #define REPLY_MOST ((size_t)8000)
@@ -23,23 +20,8 @@
 #define FOLDER_MOST ((size_t)1000)
 #define ADDRESS_MOST ((size_t)320) /* RFC 3696 3: 64, @, 255 */
 #define ARGUMENTS_MOST 64
-#define RESOLVERS_MOST 16
-#define PREFIXES_MOST 256
 
-/* What is judged: a value, its place and its row. */
-struct judged {
-	struct load *load;
-	const struct setting_row *row;
-	const config_setting_t *at;
-	const char *path;
-	struct slot *out;
-};
-
-#define FAULT(judged, format, ...)                                                                 \
-	load_fault((judged)->load, (judged)->at, (judged)->path, "%s: " format, (judged)->path,    \
-		##__VA_ARGS__)
-
-static const char *
+const char *
 type_words(const config_setting_t *at)
 {
 	switch (config_setting_type(at)) {
@@ -214,7 +196,7 @@ check_duration(struct judged *j)
 	return read_duration(j, j->at, &j->out->number) && is_within(j, j->out->number);
 }
 
-static bool
+bool
 is_sequence(const config_setting_t *at)
 {
 	return config_setting_type(at) == CONFIG_TYPE_ARRAY ||
@@ -317,8 +299,7 @@ has_controls(struct bytes text)
 	return false;
 }
 
-/* A text of valid UTF-8 without control characters, 1 to `most` bytes. H4-06, H4-25 */
-static bool
+bool
 read_text(struct judged *j, const config_setting_t *at, size_t most, const char *form,
 	struct bytes *out)
 {
@@ -472,161 +453,6 @@ check_word(struct judged *j)
 		FAULT(j, "\"%.60s\" is none of its words; write one of %s", text, words.at);
 	buf_done(&words);
 	return false;
-}
-
-static bool
-check_host(struct judged *j)
-{
-	struct buf host = { 0 };
-	struct fault why;
-	bool is_address, is_fine;
-	struct bytes text;
-	enum err err;
-
-	if (!read_text(j, j->at, 1024, "a host's name or address, as \"imap.example.com\"", &text))
-		return false;
-	err = host_put(&host, text, &is_address, &why);
-	is_fine = err == ERR_OK;
-	if (err == ERR_MEMORY)
-		j->load->is_out_of_memory = true;
-	else if (!is_fine)
-		FAULT(j, "\"%.260s\": %s", text.at, why.text);
-	buf_done(&host);
-	return is_fine;
-}
-
-static bool
-is_none(const config_setting_t *at)
-{
-	return bytes_equal(bytes_of(config_setting_get_string(at)), BYTES("none"));
-}
-
-static bool
-check_source(struct judged *j)
-{
-	static const char form[] = "an address of this host, as \"192.0.2.1\", or \"none\"";
-	struct address address;
-	struct bytes text;
-
-	if (!read_text(j, j->at, INET6_ADDRSTRLEN + IF_NAMESIZE, form, &text))
-		return false;
-	if (is_none(j->at) ||
-		(address_parse(text.at, &address) == ERR_OK && address_is_host(&address)))
-		return true;
-	FAULT(j, "\"%s\" is no address that a host can have; write %s", text.at, form);
-	return false;
-}
-
-/* It may hold a password, so nothing of it is told. */
-static bool
-check_proxy(struct judged *j)
-{
-	struct proxy proxy = { 0 };
-	struct fault why;
-	struct bytes text;
-	enum err err;
-
-	if (!read_text(
-		    j, j->at, 2048, "a proxy's URL, as \"socks5://proxy.example.com:1080\"", &text))
-		return false;
-	err = is_none(j->at) ? ERR_OK : proxy_url_parse(text, &proxy, &why);
-	if (err == ERR_MEMORY)
-		j->load->is_out_of_memory = true;
-	else if (err != ERR_OK)
-		FAULT(j, "no proxy's URL: %s", why.text);
-	proxy_done(&proxy);
-	return err == ERR_OK;
-}
-
-/* RFC 5321 4.1.1.1: a name, or an address literal in brackets. */
-static bool
-check_helo(struct judged *j)
-{
-	static const char form[] =
-		"this host's full name, as \"watch.example.com\", or \"[192.0.2.1]\"";
-	struct bytes text;
-	size_t dots = 0;
-	bool is_literal;
-
-	if (!read_text(j, j->at, 255, form, &text))
-		return false;
-	is_literal = text.at[0] == '[' && text.at[text.len - 1] == ']' && text.len > 3;
-	for (size_t i = is_literal; i < text.len - is_literal; i++) {
-		dots += text.at[i] == '.';
-		if (!byte_is_letter(text.at[i]) && !byte_is_digit(text.at[i]) &&
-			text.at[i] != '.' && text.at[i] != '-' &&
-			!(is_literal && text.at[i] == ':')) {
-			FAULT(j, "\"%s\" cannot be said in EHLO; write %s", text.at, form);
-			return false;
-		}
-	}
-	if (is_literal || (dots > 0 && text.at[0] != '.' && !strstr(text.at, "..")))
-		return true;
-	FAULT(j, "\"%s\" is no full name, and some servers refuse it; write %s", text.at, form);
-	return false;
-}
-
-static bool
-check_resolvers(struct judged *j)
-{
-	int length = is_sequence(j->at) ? config_setting_length(j->at) : 0;
-
-	if (length < 1 || length > RESOLVERS_MOST) {
-		FAULT(j, "%s; write 1 to %d addresses, as [\"127.0.0.1:5353\"], or leave it out",
-			is_sequence(j->at) ? "too few or too many" : type_words(j->at),
-			RESOLVERS_MOST);
-		return false;
-	}
-	for (int i = 0; i < length; i++) {
-		const char *text = config_setting_get_string_elem(j->at, i);
-		struct buf resolver = { 0 };
-		enum err err = text ? resolver_put(&resolver, bytes_of(text)) : ERR_SYNTAX;
-
-		buf_done(&resolver);
-		if (err == ERR_OK)
-			continue;
-		if (err == ERR_MEMORY)
-			j->load->is_out_of_memory = true;
-		else
-			FAULT(j,
-				"\"%.60s\" is no address of a name server; write one as "
-				"\"192.0.2.1\", \"192.0.2.1:53\" or "
-				"\"[2001:db8::1]:53\"",
-				text ? text : "?");
-		return false;
-	}
-	return true;
-}
-
-static bool
-check_prefixes(struct judged *j)
-{
-	int length = is_sequence(j->at) ? config_setting_length(j->at) : PREFIXES_MOST + 1;
-
-	if (length > PREFIXES_MOST) {
-		FAULT(j, "%s; write up to %d prefixes or words, as [\"loopback\", \"10.0.0.0/8\"]",
-			is_sequence(j->at) ? "too many" : type_words(j->at), PREFIXES_MOST);
-		return false;
-	}
-	for (int i = 0; i < length; i++) {
-		const char *text = config_setting_get_string_elem(j->at, i);
-		struct prefixes prefixes = { 0 };
-		enum err err = text ? prefixes_add(&prefixes, bytes_of(text)) : ERR_SYNTAX;
-
-		prefixes_done(&prefixes);
-		if (err == ERR_OK)
-			continue;
-		if (err == ERR_MEMORY)
-			j->load->is_out_of_memory = true;
-		else
-			FAULT(j,
-				"\"%.60s\" is no prefix; write one as \"10.0.0.0/8\" or "
-				"\"fd00::/8\", or loopback, linklocal, private, unspecified, "
-				"multicast",
-				text ? text : "?");
-		return false;
-	}
-	return true;
 }
 
 static bool
