@@ -81,47 +81,76 @@ store_dir_lock(const char *dir, int *dir_fd, int *lock_fd, struct fault *why)
 	return err_from_errno(errno);
 }
 
-static int
-number_of(sqlite3 *db, const char *sql, int otherwise)
+/* The one row of a pragma: a number, and the words too where they are wanted (free()). What keeps
+ * it from being read is no damage. */
+static enum err
+pragma(sqlite3 *db, const struct database *database, const char *sql, int *number, char **words,
+	struct fault *why)
 {
 	sqlite3_stmt *statement = NULL;
-	int number = otherwise;
+	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	enum err err = ERR_OK;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-		sqlite3_step(statement) == SQLITE_ROW)
-		number = sqlite3_column_int(statement, 0);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code != SQLITE_ROW) {
+		fault_set(why, "%s: %s", database->name, sqlite3_errmsg(db));
+		err = code == SQLITE_DONE ? ERR_DAMAGED : err_from_sqlite(code);
+	} else if (words) {
+		const char *text = (const char *)sqlite3_column_text(statement, 0);
+
+		*words = text ? strdup(text) : NULL;
+		err = *words ? ERR_OK : ERR_MEMORY;
+	} else {
+		*number = sqlite3_column_int(statement, 0);
+	}
 	sqlite3_finalize(statement);
-	return number;
+	return err;
+}
+
+/* Of a page that the disk does not give it speaks as of a damaged one: "unable to get the page.
+ * error code=266". The file is left where it is then: the disk may mend. */
+static enum err
+err_from_words(const char *words)
+{
+	static const char before[] = "error code=";
+	const char *code = strstr(words, before);
+
+	return code && atoi(code + strlen(before)) == SQLITE_IOERR_READ ? ERR_IO : ERR_DAMAGED;
+}
+
+static enum err
+check_pages(sqlite3 *db, const struct database *database, struct fault *why)
+{
+	char *words = NULL;
+	enum err err = pragma(db, database, "PRAGMA quick_check(1)", NULL, &words, why);
+
+	if (err == ERR_OK && strcmp(words, "ok") != 0) {
+		err = err_from_words(words);
+		fault_set(why, "%s: %s", database->name,
+			err == ERR_IO ? "the disk does not give all of it"
+				      : "its pages are damaged");
+	}
+	free(words);
+	return err;
 }
 
 static enum err
 check(sqlite3 *db, const struct database *database, struct fault *why)
 {
-	sqlite3_stmt *statement = NULL;
-	enum err err = ERR_DAMAGED;
-	int version;
-	int code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	int application = 0, version = 0;
+	enum err err = check_pages(db, database, why);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code == SQLITE_ROW) {
-		const char *word = (const char *)sqlite3_column_text(statement, 0);
-
-		err = word && strcmp(word, "ok") == 0 ? ERR_OK : ERR_DAMAGED;
-	} else {
-		err = err_from_sqlite(code);
-	}
-	if (err != ERR_OK)
-		fault_set(why, "%s: %s", database->name,
-			code == SQLITE_ROW ? "its pages are damaged" : sqlite3_errmsg(db));
-	sqlite3_finalize(statement);
+	if (err == ERR_OK)
+		err = pragma(db, database, "PRAGMA application_id", &application, NULL, why);
+	if (err == ERR_OK)
+		err = pragma(db, database, "PRAGMA user_version", &version, NULL, why);
 	if (err != ERR_OK)
 		return err;
-	if (number_of(db, "PRAGMA application_id", 0) != database->application_id) {
+	if (application != database->application_id) {
 		fault_set(why, "%s: not a file of mboxwatch's of this kind", database->name);
 		return ERR_DAMAGED;
 	}
-	version = number_of(db, "PRAGMA user_version", 0);
 	if (version > database->version) {
 		fault_set(why, "%s has version %d, this mboxwatchd knows %d; install the newer one",
 			database->name, version, database->version);
@@ -227,6 +256,11 @@ key_of(sqlite3 *db, struct fingerprint_key *key, struct fault *why)
 	}
 	sqlite3_finalize(statement);
 	statement = NULL;
+	/* One that is there and cannot be read is not replaced: all fingerprints hang by it. */
+	if (code != SQLITE_DONE && code != SQLITE_ROW) {
+		fault_set(why, "state.db: %s", sqlite3_errmsg(db));
+		return err_from_sqlite(code);
+	}
 	random_fill(key->bytes, sizeof(key->bytes));
 	code = sqlite3_prepare_v2(db,
 		"INSERT OR REPLACE INTO key(name, value) VALUES('fingerprint', ?1)", -1, &statement,
