@@ -3,6 +3,7 @@
  * control.
  */
 #include "control/inside.h"
+#include "facts/json.h"
 
 #include <stdio.h>
 
@@ -64,6 +65,10 @@ body_read(const struct request *request, const char *const *members)
 		return NULL;
 	}
 	body = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES, &error);
+	if (!body && json_lacked_memory(&error)) {
+		request_answer_memory(request);
+		return NULL;
+	}
 	if (!json_is_object(body)) {
 		problem_answer(request->exchange, PROBLEM_BAD_JSON,
 			body ? "It is not an object." : error.text, NULL);

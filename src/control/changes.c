@@ -135,8 +135,7 @@ answer_reloaded(struct exchange *exchange, const struct watch_changes *changes)
 
 	buf_put_format(&out, "{\"changed\":%zu,\"added\":%zu,\"removed\":%zu,\"unchanged\":%zu}\n",
 		changes->changed, changes->added, changes->removed, changes->unchanged);
-	exchange_answer(exchange, 200, "application/json", buf_bytes(&out));
-	buf_done(&out);
+	json_answer(exchange, 200, &out);
 }
 
 void
@@ -188,8 +187,7 @@ change_test_alert(const struct request *request)
 				request, err, PROBLEM_CONFLICT, 0, &(struct fault){ "" });
 		} else {
 			buf_put_format(&out, "%s\n", told->json);
-			exchange_answer(
-				request->exchange, 200, "application/json", buf_bytes(&out));
+			json_answer(request->exchange, 200, &out);
 		}
 	}
 	buf_done(&out);

@@ -116,10 +116,8 @@ answer(struct checking *checking)
 	checking_free(checking);
 	if (retry_us > 0)
 		answer_held(exchange, retry_us);
-	else if (body.is_failed)
-		problem_answer(exchange, PROBLEM_NO_MEMORY, NULL, NULL);
 	else
-		exchange_answer(exchange, 200, "application/json", buf_bytes(&body));
+		json_answer(exchange, 200, &body);
 	buf_done(&body);
 }
 

@@ -296,23 +296,22 @@ static bool
 read_since(const struct request *request, struct reader *reader, bool is_follower)
 {
 	const struct events *events = reader->events;
-	struct buf since = { 0 };
+	struct bytes since;
 	struct ulid id;
 	wall_t time;
 	bool is_good = true;
 
 	if (!request_param(request, "since", &since)) {
 		reader->next = is_follower ? events->end : events->begin;
-	} else if (ulid_parse(buf_bytes(&since), &id) == ERR_OK) {
+	} else if (ulid_parse(since, &id) == ERR_OK) {
 		reader->next = number_after_id(events, id);
-	} else if (wall_parse(buf_bytes(&since), &time) == ERR_OK) {
+	} else if (wall_parse(since, &time) == ERR_OK) {
 		reader->next = number_at_time(events, time);
 	} else {
 		is_good = false;
 		problem_answer(request->exchange, PROBLEM_BAD_REQUEST,
 			"since is an event's id or a time (RFC 3339).", NULL);
 	}
-	buf_done(&since);
 	return is_good;
 }
 

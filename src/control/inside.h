@@ -53,11 +53,13 @@ struct request {
 	struct exchange *exchange;
 	struct bytes name;	  /* of the mailbox in the path; its route demands one */
 	struct control_peer peer; /* may_change holds where the route is changing */
+	struct params *params;
 };
 
 void routes_request(void *control, struct exchange *exchange);
-/* The value of a query's parameter (the first), decoded into out; false: it is not there. */
-bool request_param(const struct request *request, const char *name, struct buf *out);
+/* The value of a query's parameter (the first), decoded, borrowed until the next look at one;
+ * false: it is not there. */
+bool request_param(const struct request *request, const char *name, struct bytes *out);
 /* True where a parameter is there and is not "0" or "false". */
 bool request_flag(const struct request *request, const char *name);
 /* The selectors of all `select` parameters. Where it fails the request has been answered. */

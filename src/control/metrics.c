@@ -459,11 +459,9 @@ static const struct stream_calls metrics_calls = { metrics_next, metrics_end };
 static bool
 is_on(const struct request *request, const char *name)
 {
-	struct buf value = { 0 };
-	bool is_there = request_param(request, name, &value);
+	struct bytes value;
 
-	buf_done(&value);
-	return !is_there || request_flag(request, name);
+	return !request_param(request, name, &value) || request_flag(request, name);
 }
 
 void

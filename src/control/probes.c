@@ -167,9 +167,9 @@ answer_accepted(struct asked *asked)
 	buf_put_format(&out, "{\"accepted\":%zu,\"skipped\":[", asked->count);
 	buf_put(&out, buf_bytes(&asked->skipped));
 	buf_put_string(&out, "]}\n");
+	out.is_failed = out.is_failed || asked->skipped.is_failed;
 	asked_free(asked);
-	exchange_answer(exchange, 202, "application/json", buf_bytes(&out));
-	buf_done(&out);
+	json_answer(exchange, 202, &out);
 }
 
 static void

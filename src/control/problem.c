@@ -74,6 +74,16 @@ problem_answer(struct exchange *exchange, enum problem problem, const char *deta
 }
 
 void
+json_answer(struct exchange *exchange, int status, struct buf *out)
+{
+	if (out->is_failed)
+		problem_answer(exchange, PROBLEM_NO_MEMORY, NULL, NULL);
+	else
+		exchange_answer(exchange, status, "application/json", buf_bytes(out));
+	buf_done(out);
+}
+
+void
 problem_answer_mailbox(struct exchange *exchange, struct bytes name)
 {
 	char detail[160];

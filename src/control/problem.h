@@ -49,6 +49,8 @@ struct problem_extra {
 /* detail: our own words or escaped by their JSON form; NULL: the title's. extra may be NULL. */
 void problem_answer(struct exchange *exchange, enum problem problem, const char *detail,
 	const struct problem_extra *extra);
+/* The JSON in out, or 503 where it found no memory (H6-19); buf_done(out) with it. */
+void json_answer(struct exchange *exchange, int status, struct buf *out);
 /* 404 of the mailbox that has this name. */
 void problem_answer_mailbox(struct exchange *exchange, struct bytes name);
 /* 422 with one fault. */

@@ -56,11 +56,7 @@ read_causes(const struct request *request)
 			cause_has(cause, CAUSE_TRANSIENT) ? "true" : "false");
 	}
 	buf_put_string(&out, "]}\n");
-	if (out.is_failed)
-		request_answer_memory(request);
-	else
-		exchange_answer(request->exchange, 200, "application/json", buf_bytes(&out));
-	buf_done(&out);
+	json_answer(request->exchange, 200, &out);
 }
 
 void

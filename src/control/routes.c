@@ -81,7 +81,9 @@ find_route(struct request *request, const struct path *path)
 			buf_put_string(&allowed, ", ");
 		buf_put_string(&allowed, method_words[routes[i].method]);
 	}
-	if (allowed.len > 0 && request->name.at && !mailbox_name_is_valid(request->name)) {
+	if (buf_err(&allowed) != ERR_OK) {
+		request_answer_memory(request);
+	} else if (allowed.len > 0 && request->name.at && !mailbox_name_is_valid(request->name)) {
 		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX, NULL, NULL);
 	} else if (allowed.len > 0) {
 		exchange_header(request->exchange, "Allow", allowed.at);
@@ -95,44 +97,65 @@ find_route(struct request *request, const struct path *path)
 
 /* ---- the query */
 
-static bool
-query_is_sound(const struct exchange *exchange)
-{
-	struct bytes rest = exchange_query(exchange);
-	struct buf name = { 0 }, value = { 0 };
-	enum err err;
+/* Where a parameter is decoded. There is room for the whole query, so that no look at it is short
+ * of memory: a selector that was left out would mean all mailboxes (H6-19). */
+struct params {
+	struct buf name;
+	struct buf value;
+};
 
-	do
-		err = query_next(&rest, &name, &value);
-	while (err == ERR_OK);
-	buf_done(&name);
-	buf_done(&value);
-	return err == ERR_NOT_FOUND;
+/* ERR_SYNTAX, ERR_MEMORY */
+static enum err
+params_read(struct params *params, struct bytes query)
+{
+	enum err err = ERR_OK;
+
+	buf_reserve(&params->name, query.len + 1);
+	buf_reserve(&params->value, query.len + 1);
+	if (buf_err(&params->name) != ERR_OK || buf_err(&params->value) != ERR_OK)
+		return ERR_MEMORY;
+	while (err == ERR_OK)
+		err = query_next(&query, &params->name, &params->value);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static void
+params_done(struct params *params)
+{
+	buf_done(&params->name);
+	buf_done(&params->value);
+}
+
+static bool
+next_param(const struct request *request, struct bytes *rest, const char *wanted)
+{
+	struct params *params = request->params;
+
+	while (query_next(rest, &params->name, &params->value) == ERR_OK) {
+		if (bytes_equal(buf_bytes(&params->name), bytes_of(wanted)))
+			return true;
+	}
+	return false;
 }
 
 bool
-request_param(const struct request *request, const char *wanted, struct buf *out)
+request_param(const struct request *request, const char *name, struct bytes *out)
 {
 	struct bytes rest = exchange_query(request->exchange);
-	struct buf name = { 0 };
-	bool is_found = false;
 
-	while (!is_found && query_next(&rest, &name, out) == ERR_OK)
-		is_found = bytes_equal(buf_bytes(&name), bytes_of(wanted));
-	buf_done(&name);
-	return is_found;
+	if (!next_param(request, &rest, name))
+		return false;
+	*out = buf_bytes(&request->params->value);
+	return true;
 }
 
 bool
 request_flag(const struct request *request, const char *name)
 {
-	struct buf value = { 0 };
-	bool is_set = request_param(request, name, &value) &&
-		      !bytes_equal(buf_bytes(&value), BYTES("0")) &&
-		      !bytes_equal(buf_bytes(&value), BYTES("false"));
+	struct bytes value;
 
-	buf_done(&value);
-	return is_set;
+	return request_param(request, name, &value) && !bytes_equal(value, BYTES("0")) &&
+	       !bytes_equal(value, BYTES("false"));
 }
 
 void
@@ -145,17 +168,12 @@ enum err
 request_select(const struct request *request, struct select **out)
 {
 	struct bytes rest = exchange_query(request->exchange);
-	struct buf name = { 0 }, value = { 0 };
 	struct select *select = NULL;
 	struct fault why;
 	enum err err = select_new(&select);
 
-	while (err == ERR_OK && query_next(&rest, &name, &value) == ERR_OK) {
-		if (bytes_equal(buf_bytes(&name), BYTES("select")))
-			err = select_add(select, buf_bytes(&value), &why);
-	}
-	buf_done(&name);
-	buf_done(&value);
+	while (err == ERR_OK && next_param(request, &rest, "select"))
+		err = select_add(select, buf_bytes(&request->params->value), &why);
 	if (err == ERR_OK) {
 		*out = select;
 		return ERR_OK;
@@ -207,21 +225,25 @@ route(struct request *request, const struct path *path)
 void
 routes_request(void *control, struct exchange *exchange)
 {
-	struct request request = { .control = control, .exchange = exchange };
+	struct params params = { 0 };
+	struct request request = { .control = control, .exchange = exchange, .params = &params };
 	struct path path;
 	enum err err;
 
 	if (!may_do(&request))
 		return;
 	err = path_parse(exchange_path(exchange), &path);
+	if (err == ERR_OK)
+		err = params_read(&params, exchange_query(exchange));
 	if (err == ERR_MEMORY)
 		request_answer_memory(&request);
 	else if (err == ERR_LIMIT)
 		problem_answer(exchange, PROBLEM_NO_SUCH_ROUTE, NULL, NULL);
-	else if (err != ERR_OK || !query_is_sound(exchange))
+	else if (err != ERR_OK)
 		problem_answer(exchange, PROBLEM_BAD_REQUEST,
 			"A % stands before no two hex digits, or for a control.", NULL);
 	else
 		route(&request, &path);
+	params_done(&params);
 	path_done(&path);
 }

@@ -103,25 +103,24 @@ static const struct stream_calls status_calls = { status_next, status_end };
 static bool
 read_page(const struct request *request, struct status *status)
 {
-	struct buf value = { 0 };
+	struct bytes value;
 	bool is_good = true;
 
 	status->limit = UINT64_MAX;
 	if (request_param(request, "limit", &value)) {
-		is_good = bytes_to_number(buf_bytes(&value), UINT32_MAX, &status->limit) == ERR_OK;
+		is_good = bytes_to_number(value, UINT32_MAX, &status->limit) == ERR_OK;
 		status->walk.is_paged = true;
 		if (!is_good)
 			problem_answer(
 				request->exchange, PROBLEM_BAD_REQUEST, "limit is a number.", NULL);
 	}
 	if (is_good && request_param(request, "after", &value)) {
-		is_good = walk_after(&status->walk, buf_bytes(&value)) == ERR_OK;
+		is_good = walk_after(&status->walk, value) == ERR_OK;
 		if (!is_good)
 			problem_answer(request->exchange, PROBLEM_BAD_REQUEST,
 				"after is the `next` of the page before, or a mailbox's name.",
 				NULL);
 	}
-	buf_done(&value);
 	return is_good;
 }
 

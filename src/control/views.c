@@ -152,9 +152,5 @@ view_answer_mailbox(
 	}
 	view_put_mailbox(control, &out, &view, true);
 	buf_put_byte(&out, '\n');
-	if (out.is_failed)
-		problem_answer(exchange, PROBLEM_NO_MEMORY, NULL, NULL);
-	else
-		exchange_answer(exchange, status, "application/json", buf_bytes(&out));
-	buf_done(&out);
+	json_answer(exchange, status, &out);
 }

@@ -14,4 +14,4 @@ src_facts_libfacts_a_SOURCES = \
 	src/facts/sealed_mailbox.c src/facts/sealed_mailbox.h \
 	src/facts/prefix.c src/facts/prefix.h \
 	src/facts/provider.c src/facts/provider.h \
-	src/facts/row.h
+	src/facts/json.h src/facts/row.h

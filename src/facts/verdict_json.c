@@ -6,9 +6,9 @@
  * about types.
  */
 #include "base/escape.h"
+#include "facts/json.h"
 #include "facts/verdict.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /* ---- writing */
@@ -442,8 +442,7 @@ verdict_from_json(struct bytes json, struct verdict **out)
 
 	object = json_loadb(json.at ? json.at : "", json.len, JSON_ALLOW_NUL, &error);
 	if (!object)
-		return json_error_code(&error) == json_error_out_of_memory ? ERR_MEMORY
-									   : ERR_SYNTAX;
+		return json_lacked_memory(&error) ? ERR_MEMORY : ERR_SYNTAX;
 	verdict = verdict_new();
 	if (!verdict)
 		fail(&reading, ERR_MEMORY);

@@ -3,6 +3,7 @@
  * watch, pure. A row is another program's bytes (an old version, a damaged disk, a hand with
  * sqlite3): what cannot be is refused whole, and the caller goes on with the rest (H6-08).
  */
+#include "facts/json.h"
 #include "watch/reading.h"
 
 #include <stdlib.h>
@@ -334,6 +335,8 @@ watch_restore(struct watch *watch, enum row_kind kind, struct bytes key, struct 
 	reading.root = json_loadb(value.at, value.len, JSON_REJECT_DUPLICATES, &error);
 	if (json_is_object(reading.root))
 		readers[kind](watch, &reading, key);
+	else if (!reading.root && json_lacked_memory(&error))
+		reading.is_short = true;
 	else
 		reading_wrong(&reading, "value");
 	json_decref(reading.root);
