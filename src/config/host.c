@@ -163,7 +163,11 @@ put_name(struct buf *out, struct bytes text, struct fault *why)
 		return ERR_INVALID;
 	}
 	err = put_ascii(&name, text, why);
-	mistake = err == ERR_OK ? judge_labels(buf_bytes(&name)) : NULL;
+	if (err == ERR_OK && name.len == 0)
+		mistake = "letters that stand for nothing, and no others; write a name, as "
+			  "imap.example.com";
+	else if (err == ERR_OK)
+		mistake = judge_labels(buf_bytes(&name));
 	if (mistake) {
 		fault_set(why, "%s", mistake);
 		err = ERR_INVALID;

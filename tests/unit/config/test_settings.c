@@ -395,6 +395,7 @@ test_settings_names_and_hosts_are_judged(void **state)
 		{ "1.2.3", "neither a name nor an address" },
 		{ "1.2.3.256", "neither a name nor an address" },
 		{ ".", "neither a name nor an address" },
+		{ "\xc2\xad.", "letters that stand for nothing" }, /* a soft hyphen */
 		{ "", "empty; write a host's name or address" },
 		{ "ann@example.com", "an address of a mailbox; write the server's name" },
 		{ "a\\r\\nb", "a line end or another control character in it" },
