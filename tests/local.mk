@@ -4,7 +4,7 @@
 UNIT_LIBS = $(ROOM_LIBS) $(OUTSIDE_LIBS) $(CMOCKA_LIBS)
 # Of programs that include tests/unit/fault.h.
 FAULT_LINK = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup \
-	-Wl,--wrap=asprintf,--wrap=vasprintf
+	-Wl,--wrap=reallocarray,--wrap=asprintf,--wrap=vasprintf
 
 include tests/unit/base/local.mk
 include tests/unit/facts/local.mk
@@ -81,11 +81,14 @@ check-system: all
 check-kill: all
 	$(AM_TESTS_ENVIRONMENT) $(PYTHON3) '$(srcdir)/tests/e2e/kill_loop.py'
 
-# Of a build without sanitizers. The daemon's tests start it by way of a script.
-VALGRIND_TESTS = $(check_PROGRAMS) tests/e2e/test_thread.py
+# Of a build without sanitizers. Left out: what measures time, and what valgrind 3.19 has no system
+# call for (pidfd_open, mount without a type).
 valgrind: all
 	@test -z '$(SANITIZER_FLAGS)' || { echo 'valgrind wants a build without sanitizers' >&2; exit 1; }
-	MBOXWATCH_VALGRIND=1 MBOXWATCH_TEST_SLOW=20 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(VALGRIND_TESTS)' \
+	chosen=; for one in $(check_PROGRAMS); do case $$one in \
+		*/test_child | */test_namespace | */test_select | */test_slices | */test_source | */test_tls) ;; \
+		*) chosen="$$chosen $$one" ;; esac; done; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$$chosen" \
 		LOG_COMPILER='$(top_srcdir)/tests/valgrind' FUZZ_LOG_COMPILER='$(top_srcdir)/tests/valgrind'
 
 .PHONY: check-system check-kill valgrind

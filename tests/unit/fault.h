@@ -105,6 +105,8 @@ void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 char *__real_strndup(const char *text, size_t most);
@@ -129,6 +131,12 @@ void *
 __wrap_realloc(void *old, size_t size)
 {
 	return fault_strikes() ? NULL : __real_realloc(old, size);
+}
+
+void *
+__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+	return fault_strikes() ? NULL : __real_reallocarray(old, count, size);
 }
 
 char *

@@ -1,5 +1,6 @@
 if HAVE_CMOCKA
 check_PROGRAMS += \
+	tests/unit/config/test_memory \
 	tests/unit/config/test_numbers \
 	tests/unit/config/test_pin \
 	tests/unit/config/test_plan \
@@ -8,6 +9,9 @@ check_PROGRAMS += \
 	tests/unit/config/test_settings \
 	tests/unit/config/test_way
 
+tests_unit_config_test_memory_SOURCES = tests/unit/config/test_memory.c tests/unit/config/fixture.h tests/unit/fault.h tests/unit/unit.h
+tests_unit_config_test_memory_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_memory_LDFLAGS = $(FAULT_LINK)
 tests_unit_config_test_numbers_SOURCES = tests/unit/config/test_numbers.c tests/unit/unit.h
 tests_unit_config_test_numbers_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_pin_SOURCES = tests/unit/config/test_pin.c tests/unit/unit.h
