@@ -59,7 +59,8 @@ start_probe(struct alone *alone)
 		&(struct probe_job){ .endpoint = check_endpoint(alone->check, alone->side),
 			.token = alone->token,
 			.may_login = true,
-			.is_traced = true });
+			.is_traced = true,
+			.looks_around = true });
 }
 
 /* Rows first; on an error nothing of them counts as written. */

@@ -316,7 +316,9 @@ checks_begun(struct daemon *daemon, uint64_t token, const char *address)
 {
 	struct running *running = find_token(daemon, token);
 	struct verdict *verdict;
-	struct probe_job job = { .token = token, .address = address, .is_traced = true };
+	struct probe_job job = {
+		.token = token, .address = address, .is_traced = true, .looks_around = true
+	};
 
 	if (running) {
 		job.endpoint = check_endpoint(running->check, running->side);

@@ -7,8 +7,10 @@
 #include "diagnose/folder_guess.h"
 #include "diagnose/reply_cause.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#define SMTP_RELAY_PORT 25
 /* causes.md, mark W; H7-23 */
 #define MOST_WAIT_US (6 * US_PER_H)
 
@@ -152,6 +154,7 @@ say_detail(const struct endpoint *endpoint, const struct finding *finding, struc
 	const struct server_reply *reply = &finding->reply;
 
 	if (verdict->cause == CAUSE_WRONG_PROTOCOL && finding->detail) {
+		verdict->answers = protocol_of_name(finding->detail);
 		verdict_detail(verdict, "%s answers at port %u", finding->detail, endpoint->port);
 	} else if (finding->detail) {
 		verdict_detail(verdict, "%s", finding->detail);
@@ -177,10 +180,40 @@ say_detail(const struct endpoint *endpoint, const struct finding *finding, struc
 }
 
 static void
-say_suggestion(const struct finding *finding, struct verdict *verdict)
+suggest_security(const struct endpoint *endpoint, enum security security, struct verdict *verdict)
+{
+	char number[8];
+
+	verdict_suggest(verdict, "security", security_name(security));
+	if (endpoint->port == port_of_security(endpoint->side, security))
+		return;
+	snprintf(
+		number, sizeof(number), "%u", (unsigned)port_of_security(endpoint->side, security));
+	verdict_suggest(verdict, "port", number);
+}
+
+/* No login here: TLS first, where it is to be had at this port; else the port that is made for
+ * logins. Many servers offer none at 25, where mail of others comes in (RFC 8314 3). */
+static void
+suggest_login(
+	const struct endpoint *endpoint, const struct finding *finding, struct verdict *verdict)
+{
+	if (!finding->is_under_tls && has_capability(finding, BYTES("STARTTLS")))
+		verdict_suggest(verdict, "security", security_name(SECURITY_STARTTLS));
+	else if (!finding->is_under_tls)
+		suggest_security(endpoint, SECURITY_TLS, verdict);
+	else if (endpoint->side == SIDE_SMTP && endpoint->port == SMTP_RELAY_PORT)
+		suggest_security(endpoint, SECURITY_STARTTLS, verdict);
+}
+
+static void
+say_suggestion(
+	const struct endpoint *endpoint, const struct finding *finding, struct verdict *verdict)
 {
 	if (finding->kind == FINDING_TLS_BYTES)
 		verdict_suggest(verdict, "security", security_name(SECURITY_TLS));
+	else if (verdict->cause == CAUSE_AUTH_NOT_OFFERED || verdict->cause == CAUSE_TLS_REQUIRED)
+		suggest_login(endpoint, finding, verdict);
 }
 
 /* A mechanism that was set may be why the login was refused (H2-38). */
@@ -226,7 +259,7 @@ diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struc
 		cause_has(cause, CAUSE_WAIT) ? diagnose_wait_us(bytes_of(finding->reply.text)) : 0;
 	say_detail(endpoint, finding, verdict);
 	say_folders(endpoint, finding, verdict);
-	say_suggestion(finding, verdict);
+	say_suggestion(endpoint, finding, verdict);
 	say_mechanism(endpoint, finding, verdict);
 	move_texts(&verdict->capabilities, &finding->capabilities);
 	move_notes(verdict, finding);

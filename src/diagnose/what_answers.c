@@ -39,6 +39,7 @@ diagnose_clear_text(const struct endpoint *endpoint, struct bytes heard, const c
 		suggest(verdict, SECURITY_STARTTLS, endpoint->port);
 	} else {
 		diagnose_cause(verdict, STAGE_TLS, CAUSE_WRONG_PROTOCOL);
+		verdict->answers = protocol;
 		verdict_detail(verdict, "%s at port %u %s", protocol_name(protocol), endpoint->port,
 			detail);
 	}
@@ -55,8 +56,8 @@ first_line(struct bytes text)
 }
 
 void
-diagnose_answer_to_tls(const struct endpoint *endpoint, const struct answer *answer,
-	uint16_t suggest_port, struct verdict *verdict)
+diagnose_answer_to_tls(
+	const struct endpoint *endpoint, const struct answer *answer, struct verdict *verdict)
 {
 	enum protocol protocol = protocol_of_greeting(answer->heard);
 	struct buf text = { 0 };
@@ -69,12 +70,52 @@ diagnose_answer_to_tls(const struct endpoint *endpoint, const struct answer *ans
 		diagnose_cause(verdict, STAGE_GREETING, CAUSE_TLS_MODE);
 		verdict_detail(verdict, "silent in clear, answers to TLS%s%s",
 			text.len > 0 ? ": " : "", text.len > 0 ? text.at : "");
-		suggest(verdict, SECURITY_TLS, suggest_port);
+		suggest(verdict, SECURITY_TLS, 0);
 	} else {
 		diagnose_cause(verdict, STAGE_GREETING, CAUSE_WRONG_PROTOCOL);
+		verdict->answers = protocol;
 		verdict_detail(verdict, "%s answers under TLS at port %u: %s",
-			protocol_name(protocol), suggest_port ? suggest_port : endpoint->port,
-			text.len > 0 ? text.at : "");
+			protocol_name(protocol), endpoint->port, text.len > 0 ? text.at : "");
 	}
+	buf_done(&text);
+}
+
+/* ---- another port, where the endpoint's own is closed */
+
+struct other_port
+diagnose_other_port(const struct endpoint *endpoint)
+{
+	enum security security =
+		endpoint->security == SECURITY_TLS ? SECURITY_TLS : SECURITY_STARTTLS;
+
+	if (endpoint->port == port_of_security(endpoint->side, security))
+		security = security == SECURITY_TLS ? SECURITY_STARTTLS : SECURITY_TLS;
+	return (struct other_port){ port_of_security(endpoint->side, security), security };
+}
+
+void
+diagnose_answer_of_other_port(
+	const struct endpoint *endpoint, const struct answer *answer, struct verdict *verdict)
+{
+	struct other_port other = diagnose_other_port(endpoint);
+	bool is_mode = answer && answer->is_tls == (other.security == SECURITY_TLS);
+	enum protocol protocol = answer ? protocol_of_greeting(answer->heard) : PROTOCOL_UNKNOWN;
+	struct buf text = { 0 };
+
+	buf_put_format(&text, "port %u was tried too: ", other.port);
+	if (!answer) {
+		buf_put_string(&text, "it is not reachable either");
+	} else if (is_mode && protocol == protocol_of_side(endpoint->side)) {
+		suggest(verdict, other.security, other.port);
+		buf_put_format(&text, "%s answers there%s: ", protocol_name(protocol),
+			answer->is_tls ? " under TLS" : "");
+		escape_put_cut(&text, first_line(answer->heard), ESCAPE_TERMINAL, MOST_SHOWN_BYTES);
+	} else if (protocol != PROTOCOL_UNKNOWN) {
+		buf_put_format(&text, "%s answers there", protocol_name(protocol));
+	} else {
+		buf_put_string(&text, "nothing that is known answers there");
+	}
+	if (buf_err(&text) == ERR_OK)
+		verdict_note(verdict, "%s", text.at);
 	buf_done(&text);
 }

@@ -27,10 +27,23 @@ struct answer {
 /*
  * A port was silent in clear; here is how it answers to TLS. Where it speaks TLS the verdict
  * becomes tls_mode/greeting with what to set (H1-15), or wrong_protocol where what speaks there is
- * another protocol. Else the verdict stays. For a port of another number, tried by a person's
- * wish, suggest_port is that number; 0: the endpoint's own.
+ * another protocol. Else the verdict stays.
  */
-void diagnose_answer_to_tls(const struct endpoint *endpoint, const struct answer *answer,
-	uint16_t suggest_port, struct verdict *verdict);
+void diagnose_answer_to_tls(
+	const struct endpoint *endpoint, const struct answer *answer, struct verdict *verdict);
+
+/* The port to try where the endpoint's own cannot be connected to, and how it is spoken to. */
+struct other_port {
+	uint16_t port;
+	enum security security;
+};
+
+/* The usual port of the endpoint's mode; where that is its own, the other of the pair (465 and 587,
+ * 993 and 143). */
+struct other_port diagnose_other_port(const struct endpoint *endpoint);
+/* What answers there: suggested where it is this side's protocol, else noted. The cause stays.
+ * answer NULL: nothing could be connected to. */
+void diagnose_answer_of_other_port(
+	const struct endpoint *endpoint, const struct answer *answer, struct verdict *verdict);
 
 #endif

@@ -29,6 +29,16 @@ protocol_name(enum protocol protocol)
 }
 
 enum protocol
+protocol_of_name(const char *name)
+{
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+		if (strcmp(names[i], name) == 0)
+			return (enum protocol)i;
+	}
+	return PROTOCOL_UNKNOWN;
+}
+
+enum protocol
 protocol_of_side(enum side side)
 {
 	return side == SIDE_SMTP ? PROTOCOL_SMTP : PROTOCOL_IMAP;

@@ -23,6 +23,8 @@ enum protocol {
 
 /* As people call it. */
 const char *protocol_name(enum protocol protocol);
+/* Of that name; UNKNOWN: of none. */
+enum protocol protocol_of_name(const char *name);
 enum protocol protocol_of_side(enum side side);
 /*
  * Of what a server said first. heard may be cut anywhere, down to one byte. SMTP and FTP both greet

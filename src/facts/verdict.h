@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "facts/cause.h"
+#include "facts/protocol.h"
 
 #define VERDICT_MOST_REPLY_LINES 16
 #define VERDICT_MOST_NAMES 10 /* H1-23 */
@@ -100,6 +101,7 @@ struct verdict {
 	enum cause cause;
 	bool is_transient;
 	enum lack lack;
+	enum protocol answers; /* with wrong_protocol: which one */
 	enum login login;
 	struct fingerprint fingerprint; /* of the secret; meaningful from LOGIN_HELD on */
 	bool has_fingerprint;

@@ -5,7 +5,8 @@
  *	probe.c      one probe in the order of its life, and its time
  *	keys.c       SCRAM's salted passwords, made beside the loop
  *	way.c        from its endpoint to a connected socket
- *	look.c       one more look, by TLS, at a port that was silent
+ *	look.c       one more look: by TLS at a port that was silent, at the other port
+ *	look_names.c at the names of a certificate that has another one
  *	probe_end.c  its ends: verdict, doubt, goodbye, rest
  *	kept.c       sessions at rest between two probes
  */
@@ -38,7 +39,7 @@ enum probe_state {
 	PROBE_KEY,	  /* the salted password is made */
 	PROBE_DOUBTING,	  /* refused: the command is asked again before that is believed */
 	PROBE_GOODBYE,
-	PROBE_LOOKING, /* at a silent port, by TLS */
+	PROBE_LOOKING, /* at a port that was silent, at another one, at names */
 	PROBE_ENDED,
 	PROBE_STATE_COUNT
 };
@@ -63,6 +64,7 @@ struct probe {
 	uint64_t token;
 	struct endpoint *endpoint;
 	bool is_traced;
+	bool looks_around;
 	unsigned told; /* a bit for each stage that was told as passed */
 	enum probe_state state;
 
@@ -94,6 +96,8 @@ struct probe {
 
 	bool wants_look; /* after the goodbye */
 	struct peek *peek;
+	size_t names_tried; /* of the certificate */
+	struct resolve_query *query;
 	bool is_second_try; /* without a ticket */
 	struct verdict *verdict;
 };
@@ -208,6 +212,16 @@ void probe_close(struct probe *probe);
 void probe_judge_silence(struct probe *probe);
 /* After the goodbye: true where the probe goes on by a look, which ends it. */
 bool probe_look(struct probe *probe);
+/* The verdict is written, and nothing is open: true where the probe goes on by looking at what a
+ * person would try next. */
+bool probe_look_around(struct probe *probe);
+
+/* ---- look_names.c */
+
+/* The certificate has other names: is the host of one of them at the same address? True where the
+ * probe goes on. */
+bool probe_look_at_names(struct probe *probe);
+
 /* ---- kept.c */
 
 void session_done(struct session *session);

@@ -746,10 +746,12 @@ on_timeout(struct probe *probe)
 	case PROBE_DOUBTING:
 		probe_end_doubt(probe);
 		break;
+	case PROBE_LOOKING:
+		probe_end(probe);
+		break;
 	case PROBE_NEW:
 	case PROBE_PARTING:
 	case PROBE_GOODBYE:
-	case PROBE_LOOKING:
 	case PROBE_ENDED:
 	case PROBE_STATE_COUNT:
 		break;

@@ -39,6 +39,8 @@ struct probe_job {
 			 * the secret unless the secret changed: the fingerprint is asked all the
 			 * same */
 	bool is_traced;
+	bool looks_around; /* a person waits: where it fails for it, look at the other port, at the
+			    * names of the certificate (look.c) */
 	uint64_t session;  /* the token of the probe that left a kept session; 0: none */
 	bool uses_session; /* by NOOP in it; else said goodbye to before anything is connected */
 	bool may_keep;	   /* where all goes well the session stays, by `token` (verdict.is_kept) */

@@ -44,6 +44,9 @@ probe_close(struct probe *probe)
 	event_del(&probe->timer);
 	peek_cancel(probe->peek);
 	probe->peek = NULL;
+	if (probe->query)
+		resolve_cancel(probe->query);
+	probe->query = NULL;
 	way_cancel(probe->way);
 	probe->way = NULL;
 	cancel_asks(probe);
@@ -108,7 +111,7 @@ probe_end_diagnosed(struct probe *probe)
 	if (probe_is_in_dialogue(probe)) {
 		dialogue_timeout(probe->dialogue, &step);
 		say_goodbye(probe, step.send);
-	} else {
+	} else if (!probe_look_around(probe)) {
 		probe_end(probe);
 	}
 }

@@ -261,6 +261,7 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	probe->token = job->token;
 	probe->endpoint = endpoint_hold(job->endpoint);
 	probe->is_traced = job->is_traced;
+	probe->looks_around = job->looks_around;
 	if (job->address)
 		strncpy(probe->address, job->address, sizeof(probe->address) - 1);
 	probe->may_keep = job->may_keep;
@@ -329,7 +330,7 @@ probes_goodbye(struct probes *probes)
 		struct probe *probe = probes->slots[i].probe;
 
 		if (probe)
-			probe->wants_look = false;
+			probe->wants_look = probe->looks_around = false;
 		if (probe && probe->state != PROBE_ENDED && probe->state != PROBE_GOODBYE)
 			probe_end_early(probe);
 	}

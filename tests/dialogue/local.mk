@@ -110,6 +110,8 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/auth_login.txt \
 	tests/dialogue/smtp/auth_needs_tls.txt \
 	tests/dialogue/smtp/auth_not_here.txt \
+	tests/dialogue/smtp/auth_not_offered_at_25.txt \
+	tests/dialogue/smtp/auth_not_offered_in_clear.txt \
 	tests/dialogue/smtp/auth_setting_not_offered.txt \
 	tests/dialogue/smtp/auth_temporary.txt \
 	tests/dialogue/smtp/auth_wants_app_password.txt \

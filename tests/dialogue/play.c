@@ -14,7 +14,7 @@
  *	wake, wake last                  it is probed again; for the last time
  *	end    stage=done cause=ok       what the verdict must be
  *
- * given: side (else the folder's name), security, username, secret, mechanism, insecure_auth,
+ * given: side (else the folder's name), security, port, username, secret, mechanism, insecure_auth,
  * folder, select, mail_from, rcpt_to, helo, nonce (SCRAM's, ours); one_segment=true: the matter is
  * what comes in one piece, so it is played whole alone.
  *
@@ -601,12 +601,13 @@ judge_pair(struct play *play, const struct verdict *verdict, struct bytes key, c
 			fail(play, "detail \"%s\" has no \"%s\"",
 				verdict->detail ? verdict->detail : "", want);
 	} else if (bytes_equal(key, BYTES("suggest"))) {
-		char pair[128] = "none";
+		struct buf pairs = { 0 };
 
-		if (verdict->suggest_count > 0)
-			snprintf(pair, sizeof(pair), "%s:%s", verdict->suggest[0].setting,
-				verdict->suggest[0].value);
-		want_word(play, key, want, pair);
+		for (size_t i = 0; i < verdict->suggest_count; i++)
+			buf_put_format(&pairs, "%s%s:%s", i > 0 ? "," : "",
+				verdict->suggest[i].setting, verdict->suggest[i].value);
+		want_word(play, key, want, pairs.len > 0 ? pairs.at : "none");
+		buf_done(&pairs);
 	} else if (bytes_equal(key, BYTES("next"))) {
 		struct texts next = { 0 };
 
@@ -667,6 +668,7 @@ play_begin(struct play *play, const struct script *script)
 	char *side_word = given(script, "side", folder_side);
 	char *security = given(script, "security", "tls");
 	char *mechanism = given(script, "mechanism", "auto");
+	char *port = given(script, "port", "0");
 	char *secret = given(script, "secret", "s3cret-of-ann");
 	char *helo = given(script, "helo", HELO);
 	char *nonce = given(script, "nonce", NONCE);
@@ -680,6 +682,8 @@ play_begin(struct play *play, const struct script *script)
 	play->endpoint = endpoint_new(side);
 	free(play->endpoint->username);
 	free(play->endpoint->folder);
+	play->endpoint->port = (uint16_t)strtoul(port, NULL, 10);
+	free(port);
 	play->endpoint->username = given(script, "username", "ann@example.com");
 	play->endpoint->folder = given(script, "folder", "INBOX");
 	play->endpoint->mail_from = given(script, "mail_from", NULL);

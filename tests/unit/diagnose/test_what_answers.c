@@ -133,22 +133,19 @@ test_tls_where_clear_text_was_expected_H1_15(void **state)
 	static const struct {
 		const char *name;
 		struct answer answer;
-		uint16_t port;
 		enum cause cause;
 		const char *detail;
 		const char *suggest;
 	} rows[] = {
-		{ "H1-15", { true, { "220 mx ESMTP\r\n", 14 } }, 0, CAUSE_TLS_MODE,
+		{ "H1-15", { true, { "220 mx ESMTP\r\n", 14 } }, CAUSE_TLS_MODE,
 			"answers to TLS: 220 mx ESMTP", "Set security to \"tls\"." },
-		{ "TLS, then silence", { true, { NULL, 0 } }, 0, CAUSE_TLS_MODE, "answers to TLS",
+		{ "TLS, then silence", { true, { NULL, 0 } }, CAUSE_TLS_MODE, "answers to TLS",
 			"Set security to \"tls\"." },
-		{ "another port", { true, { "220 mx ESMTP\r\n", 14 } }, 465, CAUSE_TLS_MODE,
-			"220 mx", "Set security to \"tls\" and port to 465." },
-		{ "IMAP under TLS", { true, { "* OK ready\r\n", 12 } }, 0, CAUSE_WRONG_PROTOCOL,
+		{ "IMAP under TLS", { true, { "* OK ready\r\n", 12 } }, CAUSE_WRONG_PROTOCOL,
 			"IMAP answers under TLS at port 587", NULL },
-		{ "a forged colour", { true, { "220 \033[31m\r\n", 11 } }, 0, CAUSE_TLS_MODE,
-			"\\x1b", "Set security to \"tls\"." },
-		{ "no TLS", { false, { NULL, 0 } }, 0, CAUSE_REPLY_TIMEOUT, "it was", NULL },
+		{ "a forged colour", { true, { "220 \033[31m\r\n", 11 } }, CAUSE_TLS_MODE, "\\x1b",
+			"Set security to \"tls\"." },
+		{ "no TLS", { false, { NULL, 0 } }, CAUSE_REPLY_TIMEOUT, "it was", NULL },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -162,7 +159,7 @@ test_tls_where_clear_text_was_expected_H1_15(void **state)
 		verdict->cause = CAUSE_REPLY_TIMEOUT;
 		verdict->stage = STAGE_GREETING;
 		verdict_detail(verdict, "as it was");
-		diagnose_answer_to_tls(endpoint, &rows[i].answer, rows[i].port, verdict);
+		diagnose_answer_to_tls(endpoint, &rows[i].answer, verdict);
 		assert_string_equal(cause_name(verdict->cause), cause_name(rows[i].cause));
 		assert_int_equal(verdict->stage, STAGE_GREETING);
 		assert_non_null(strstr(verdict->detail, rows[i].detail));
@@ -177,7 +174,78 @@ test_tls_where_clear_text_was_expected_H1_15(void **state)
 	}
 }
 
+static void
+test_the_other_port_of_the_pair(void **state)
+{
+	static const struct {
+		const char *name;
+		enum side side;
+		uint16_t port;
+		enum security security;
+		bool is_reached;
+		struct answer answer;
+		const char *note;
+		const char *suggest;
+	} rows[] = {
+		{ "465 closed, 587 there", SIDE_SMTP, 465, SECURITY_TLS, true,
+			{ false, { "220 mx ESMTP\r\n", 14 } },
+			"port 587 was tried too: SMTP answers there: 220 mx ESMTP",
+			"Set security to \"starttls\" and port to 587." },
+		{ "587 closed, 465 there", SIDE_SMTP, 587, SECURITY_STARTTLS, true,
+			{ true, { "220 mx ESMTP\r\n", 14 } },
+			"port 465 was tried too: SMTP answers there under TLS: 220 mx ESMTP",
+			"Set security to \"tls\" and port to 465." },
+		{ "993 closed, 143 there", SIDE_IMAP, 993, SECURITY_TLS, true,
+			{ false, { "* OK ready\r\n", 12 } }, "port 143 was tried too: IMAP",
+			"Set security to \"starttls\" and port to 143." },
+		{ "143 closed, 993 there", SIDE_IMAP, 143, SECURITY_STARTTLS, true,
+			{ true, { "* OK ready\r\n", 12 } }, "port 993 was tried too: IMAP",
+			"Set security to \"tls\" and port to 993." },
+		{ "25 closed: what it should have been", SIDE_SMTP, 25, SECURITY_STARTTLS, true,
+			{ false, { "220 mx ESMTP\r\n", 14 } }, "port 587 was tried too",
+			"Set security to \"starttls\" and port to 587." },
+		{ "a port of one's own", SIDE_SMTP, 4650, SECURITY_TLS, true,
+			{ true, { "220 mx ESMTP\r\n", 14 } }, "port 465 was tried too",
+			"Set security to \"tls\" and port to 465." },
+		{ "another protocol", SIDE_SMTP, 587, SECURITY_STARTTLS, true,
+			{ true, { "* OK ready\r\n", 12 } },
+			"port 465 was tried too: IMAP answers there", NULL },
+		{ "in clear where TLS is meant", SIDE_SMTP, 587, SECURITY_STARTTLS, true,
+			{ false, { "220 mx ESMTP\r\n", 14 } },
+			"port 465 was tried too: SMTP answers there", NULL },
+		{ "silence", SIDE_SMTP, 465, SECURITY_TLS, true, { false, { NULL, 0 } },
+			"nothing that is known answers there", NULL },
+		{ "closed as well", SIDE_SMTP, 465, SECURITY_TLS, false, { false, { NULL, 0 } },
+			"port 587 was tried too: it is not reachable either", NULL },
+		{ "a forged colour", SIDE_SMTP, 465, SECURITY_TLS, true,
+			{ false, { "220 \033[31m\r\n", 11 } }, "\\x1b",
+			"Set security to \"starttls\" and port to 587." },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct endpoint *endpoint = endpoint_new(rows[i].side);
+		struct verdict *verdict = verdict_new();
+		struct buf suggested = { 0 };
+
+		unit_row(rows[i].name);
+		endpoint->security = rows[i].security;
+		endpoint->port = rows[i].port;
+		verdict->cause = CAUSE_CONNECT_REFUSED;
+		diagnose_answer_of_other_port(
+			endpoint, rows[i].is_reached ? &rows[i].answer : NULL, verdict);
+		assert_int_equal(verdict->cause, CAUSE_CONNECT_REFUSED);
+		assert_int_equal(verdict->notes.count, 1);
+		assert_non_null(strstr(verdict->notes.items[0], rows[i].note));
+		verdict_put_suggestion(&suggested, verdict);
+		assert_bytes_equal(buf_bytes(&suggested), bytes_of(rows[i].suggest));
+		buf_done(&suggested);
+		verdict_free(verdict);
+		endpoint_free(endpoint);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_the_other_port_of_the_pair),
 	cmocka_unit_test(test_greetings_of_real_servers_are_known),
 	cmocka_unit_test(test_clear_text_where_tls_was_begun),
 	cmocka_unit_test(test_tls_where_clear_text_was_expected_H1_15),
