@@ -76,7 +76,7 @@ check_new(const struct check_start *start, struct check **out)
 		   buf_err(&check->review) == ERR_OK;
 	for (size_t side = 0; side < SIDE_COUNT; side++)
 		is_whole &= take_side(&check->sides[side], settings, (enum side)side);
-	if (!is_whole) {
+	if (!is_whole || check_make_errands(check, start) != ERR_OK) {
 		check_free(check);
 		return ERR_MEMORY;
 	}
@@ -93,6 +93,7 @@ check_free(struct check *check)
 		struct checked *checked = &check->sides[side];
 
 		endpoint_free(checked->endpoint);
+		errand_free(check->errands[side]);
 		free(checked->account);
 		texts_done(&checked->next);
 		buf_done(&checked->verdict);
@@ -108,6 +109,12 @@ struct endpoint *
 check_endpoint(const struct check *check, enum side side)
 {
 	return check->sides[side].endpoint;
+}
+
+struct errand *
+check_errand(const struct check *check, enum side side)
+{
+	return check->errands[side];
 }
 
 struct bytes
@@ -161,7 +168,11 @@ check_ended(struct check *check, enum side side, struct verdict *verdict, struct
 					"held after refused ones");
 	if (check->with_transcript)
 		buf_put(&checked->transcript, transcript);
+	if (side == SIDE_IMAP)
+		check_note_unsought(check, verdict);
 	checked_take(check, side, verdict);
+	if (side == SIDE_SMTP)
+		check_was_sent(check);
 	step_verdict(check, side, verdict);
 	go_on(check);
 }

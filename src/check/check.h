@@ -29,7 +29,10 @@ struct check_start {
 	const struct mailbox_settings *settings; /* copied or held as far as it is needed */
 	const struct review_mailbox *review;
 	const struct complaints *warnings; /* of an object's settings, for the review; NULL: none */
-	bool with_transcript;		   /* in the document: the dialogues, secrets masked */
+	bool is_to_send;      /* a test message, from the address; nothing where there is no
+				 smtp or no address */
+	const char *send_to;  /* NULL: the address itself; check_is_address() */
+	bool with_transcript; /* in the document: the dialogues, secrets masked */
 	const struct check_calls *calls;
 	void *owner;
 };
@@ -43,6 +46,10 @@ void check_begin(struct check *check);
 
 /* NULL: the mailbox has no such side. Borrowed. */
 struct endpoint *check_endpoint(const struct check *check, enum side side);
+/* What its probe is to do beyond a probe. Borrowed. */
+struct errand *check_errand(const struct check *check, enum side side);
+/* May this be written into a message and its envelope? */
+bool check_is_address(struct bytes text);
 /* Empty: no login is made. Borrowed. */
 struct bytes check_account(const struct check *check, enum side side);
 

@@ -31,6 +31,8 @@ checked_take(struct check *check, enum side side, const struct verdict *verdict)
 	checked->is_ok = verdict->is_ok;
 	checked->login = verdict->login;
 	checked->cause = verdict->cause;
+	checked->answers =
+		verdict->cause == CAUSE_WRONG_PROTOCOL ? verdict->answers : PROTOCOL_UNKNOWN;
 	if (words_next(verdict->cause, verdict, bytes_of(check->name), bytes_of(check->address),
 		    &next) != ERR_OK)
 		texts_done(&next); /* without memory the steps are left out */
@@ -96,6 +98,32 @@ static const char *const summaries[OUTCOME_COUNT][OUTCOME_COUNT] = {
 };
 
 static bool
+is_others(const struct check *check, enum side side)
+{
+	enum side other = side == SIDE_SMTP ? SIDE_IMAP : SIDE_SMTP;
+
+	return check->sides[side].endpoint && check->sides[side].answers == protocol_of_side(other);
+}
+
+const char *
+check_both(const struct check *check)
+{
+	const struct endpoint *smtp = check->sides[SIDE_SMTP].endpoint;
+	const struct endpoint *imap = check->sides[SIDE_IMAP].endpoint;
+	bool is_smtp = is_others(check, SIDE_SMTP), is_imap = is_others(check, SIDE_IMAP);
+
+	if (!smtp || !imap || (!is_smtp && !is_imap))
+		return NULL;
+	if (is_smtp && is_imap)
+		return "The hosts look swapped: each side's server speaks the other's protocol.";
+	if (strcmp(smtp->host, imap->host) == 0 && smtp->port == imap->port)
+		return is_smtp ? "Both sides name the same server and port: it speaks IMAP."
+			       : "Both sides name the same server and port: it speaks SMTP.";
+	return is_smtp ? "IMAP answers where SMTP was meant: was IMAP's server named twice?"
+		       : "SMTP answers where IMAP was meant: was SMTP's server named twice?";
+}
+
+static bool
 stands_in(const struct texts *texts, const char *text)
 {
 	for (size_t i = 0; i < texts->count; i++) {
@@ -111,8 +139,13 @@ put_next(const struct check *check, struct buf *out)
 {
 	const struct checked *smtp = &check->sides[SIDE_SMTP], *imap = &check->sides[SIDE_IMAP];
 	bool is_named = smtp->next.count > 0 && imap->next.count > 0 && smtp->cause != imap->cause;
+	const char *both = check_both(check);
 	const char *between = "";
 
+	if (both) {
+		json_put_text(out, bytes_of(both));
+		between = ",";
+	}
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
 		const struct texts *next = &check->sides[side].next;
 

@@ -4,6 +4,8 @@
  */
 #include "control/inside.h"
 
+#include "check/check.h"
+
 #include <stdlib.h>
 
 #define BUSY_RETRY_US (5 * US_PER_S)
@@ -184,14 +186,50 @@ begin(const struct request *request, const struct control_check *check)
 		request_answer_memory(request);
 }
 
+/* What the body wants beyond the settings: "send", "to". */
+struct wanted {
+	bool is_to_send;
+	json_t *to; /* NULL: to the mailbox itself */
+};
+
+/* False: answered. */
+static bool
+take_wanted(const struct request *request, json_t *body, struct wanted *wanted)
+{
+	json_t *send = json_object_get(body, "send"), *to = json_object_get(body, "to");
+	bool is_address =
+		json_is_string(to) &&
+		check_is_address((struct bytes){ json_string_value(to), json_string_length(to) });
+
+	if (send && !json_is_boolean(send)) {
+		problem_answer_fault(request->exchange, "send", "write true or false");
+		return false;
+	}
+	if (to && (!is_address || !json_is_true(send))) {
+		problem_answer_fault(request->exchange, "to",
+			is_address ? "only with \"send\": true" : "no address");
+		return false;
+	}
+	wanted->is_to_send = json_is_true(send);
+	wanted->to = json_incref(to);
+	json_object_del(body, "send");
+	json_object_del(body, "to");
+	return true;
+}
+
 static void
 begin_settings(const struct request *request, const struct mailbox_settings *settings,
-	const struct complaints *warnings)
+	const struct complaints *warnings, const struct wanted *wanted)
 {
 	struct review_mailbox review;
 	struct watch_view view;
 	uint32_t mailbox;
 
+	if (wanted->is_to_send && !settings->sides[SIDE_SMTP]) {
+		problem_answer_fault(
+			request->exchange, "send", "there is no smtp to send a message by");
+		return;
+	}
 	settings_for_review(settings, &review);
 	if (settings->name &&
 		watch_find(request->control->watch, bytes_of(settings->name), &mailbox) &&
@@ -205,33 +243,34 @@ begin_settings(const struct request *request, const struct mailbox_settings *set
 			       .warnings = warnings,
 			       .with_steps = request_flag(request, "stream"),
 			       .with_transcript = request_flag(request, "transcript"),
+			       .is_to_send = wanted->is_to_send,
+			       .send_to = json_string_value(wanted->to),
 		       });
 }
 
 /* {"name": "support"}: as the files have it. */
 static void
-check_named(const struct request *request, struct bytes name)
+check_named(const struct request *request, struct bytes name, const struct wanted *wanted)
 {
 	const struct mailbox_settings *settings = settings_find(request->control->settings, name);
 
 	if (settings)
-		begin_settings(request, settings, NULL);
+		begin_settings(request, settings, NULL, wanted);
 	else
 		problem_answer_mailbox(request->exchange, name);
 }
 
 static void
-check_object(const struct request *request, json_t *body)
+check_object(const struct request *request, json_t *body, const struct wanted *wanted)
 {
 	struct mailbox_settings *settings = NULL;
 	struct complaints complaints = { 0 };
 	enum err err;
 
 	json_object_del(body, "name"); /* it is nobody's */
-	json_object_del(body, "send"); /* false */
 	err = settings_of_object(request->control->settings, body, &settings, &complaints);
 	if (err == ERR_OK)
-		begin_settings(request, settings, &complaints);
+		begin_settings(request, settings, &complaints, wanted);
 	else if (err == ERR_INVALID)
 		problem_answer(request->exchange, PROBLEM_INVALID, NULL,
 			&(struct problem_extra){
@@ -247,17 +286,19 @@ change_check(const struct request *request)
 {
 	json_t *body = body_read(request, NULL);
 	const json_t *name = json_object_get(body, "name");
+	struct wanted wanted = { 0 };
 
 	if (!body)
 		return;
-	if (json_is_true(json_object_get(body, "send")))
-		problem_answer_fault(
-			request->exchange, "send", "not built yet in this version; leave it out");
+	if (!take_wanted(request, body, &wanted))
+		; /* answered */
 	else if (json_is_string(name) && !json_object_get(body, "smtp") &&
 		 !json_object_get(body, "imap"))
 		check_named(request,
-			(struct bytes){ json_string_value(name), json_string_length(name) });
+			(struct bytes){ json_string_value(name), json_string_length(name) },
+			&wanted);
 	else
-		check_object(request, body);
+		check_object(request, body, &wanted);
+	json_decref(wanted.to);
 	json_decref(body);
 }

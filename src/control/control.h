@@ -36,6 +36,8 @@ struct control_check {
 	const struct complaints *warnings; /* NULL: none */
 	bool with_steps;
 	bool with_transcript;
+	bool is_to_send;     /* a test message */
+	const char *send_to; /* NULL: to the mailbox itself */
 };
 
 /* What the daemon does for control. Requests are answered by control_…_done(), now or on a later

@@ -57,6 +57,7 @@ start_probe(struct alone *alone)
 	alone->is_begun = true;
 	probes_start(alone->probes,
 		&(struct probe_job){ .endpoint = check_endpoint(alone->check, alone->side),
+			.errand = check_errand(alone->check, alone->side),
 			.token = alone->token,
 			.may_login = true,
 			.is_traced = true,
@@ -389,7 +390,7 @@ is_all_held(struct alone *alone, const struct mailbox_settings *mailbox)
 /* ---- one check */
 
 static enum err
-make(struct alone *alone, const struct mailbox_settings *mailbox, bool with_transcript)
+make(struct alone *alone, const struct mailbox_settings *mailbox, const struct check_want *want)
 {
 	static const struct probes_calls probes_calls = { .ask_login = on_ask_login,
 		.login_accepted = on_login_accepted,
@@ -407,7 +408,9 @@ make(struct alone *alone, const struct mailbox_settings *mailbox, bool with_tran
 	struct check_start start = {
 		.settings = mailbox,
 		.review = &review,
-		.with_transcript = with_transcript,
+		.is_to_send = want->is_to_send,
+		.send_to = want->send_to,
+		.with_transcript = want->with_transcript,
 		.calls = &check_calls,
 		.owner = alone,
 	};
@@ -423,7 +426,7 @@ make(struct alone *alone, const struct mailbox_settings *mailbox, bool with_tran
 }
 
 static enum exit_status
-run(struct alone *alone, const struct mailbox_settings *mailbox, bool with_transcript)
+run(struct alone *alone, const struct mailbox_settings *mailbox, const struct check_want *want)
 {
 	enum exit_status status = keeps_counts(alone->settings) ? take_counts(alone) : EXIT_FINE;
 
@@ -431,7 +434,7 @@ run(struct alone *alone, const struct mailbox_settings *mailbox, bool with_trans
 		status = EXIT_REFUSED;
 	if (status != EXIT_FINE)
 		return status;
-	if (make(alone, mailbox, with_transcript) != ERR_OK) {
+	if (make(alone, mailbox, want) != ERR_OK) {
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
@@ -449,7 +452,7 @@ run(struct alone *alone, const struct mailbox_settings *mailbox, bool with_trans
 
 enum exit_status
 alone_check(const struct settings *settings, const struct mailbox_settings *mailbox,
-	bool with_transcript, bool (*line)(void *user, struct bytes line), void *user)
+	const struct check_want *want, bool (*line)(void *user, struct bytes line), void *user)
 {
 	struct alone alone = { .settings = settings, .line = line, .user = user };
 	enum exit_status status = EXIT_REFUSED;
@@ -459,7 +462,7 @@ alone_check(const struct settings *settings, const struct mailbox_settings *mail
 	if (alone.base)
 		alone.wake = evtimer_new(alone.base, on_wake, &alone);
 	if (alone.wake)
-		status = run(&alone, mailbox, with_transcript);
+		status = run(&alone, mailbox, want);
 	else
 		complain("out of memory");
 	give_back(&alone);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "check/check.h"
 #include "config/settings.h"
 
 #define FILE_MOST_BYTES ((size_t)64 * 1024 * 1024)
@@ -71,22 +72,55 @@ judge(struct checking *checking, enum exit_status status)
 
 /* ---- by the daemon */
 
-static enum exit_status
-ask_daemon(const struct invocation *invocation, struct bytes body)
+static struct check_want
+want_of(const struct invocation *invocation)
 {
+	return (struct check_want){
+		.is_to_send = invocation->options[OPTION_SEND] != NULL,
+		.send_to = invocation->options[OPTION_TO],
+		.with_transcript = invocation->options[OPTION_TRANSCRIPT] != NULL,
+	};
+}
+
+/* The object, with what is wanted beyond it. */
+static void
+put_wanted(struct buf *out, struct bytes object, const struct check_want *want)
+{
+	buf_put(out, bytes_first(object, object.len - 1));
+	if (want->is_to_send)
+		buf_put_string(out, ",\"send\":true");
+	if (want->send_to) {
+		buf_put_string(out, ",\"to\":");
+		json_put_text(out, bytes_of(want->send_to));
+	}
+	buf_put_byte(out, '}');
+}
+
+/* object: of JSON, not an empty one. */
+static enum exit_status
+ask_daemon(const struct invocation *invocation, struct bytes object, const struct check_want *want)
+{
+	struct buf body = { 0 };
 	struct checking checking = { .invocation = invocation };
 	struct call call = {
-		.path = invocation->options[OPTION_TRANSCRIPT] ? "/v1/check?stream=1&transcript=1"
-							       : "/v1/check?stream=1",
-		.body = body.at,
+		.path = want->with_transcript ? "/v1/check?stream=1&transcript=1"
+					      : "/v1/check?stream=1",
 		.silence_s = CHECK_DEADLINE_S,
 		.deadline_s = CHECK_DEADLINE_S,
 		.line = on_line,
 		.user = &checking,
 	};
 	struct answer answer = { 0 };
-	enum exit_status status = client_call(invocation->client, &call, &answer);
+	enum exit_status status = EXIT_REFUSED;
 
+	(void)buf_reserve(&body, object.len + 1024); /* it may hold a secret */
+	put_wanted(&body, object, want);
+	call.body = body.at;
+	if (buf_err(&body) == ERR_OK)
+		status = client_call(invocation->client, &call, &answer);
+	else
+		complain("out of memory");
+	buf_done_wiped(&body);
 	answer_done(&answer);
 	return judge(&checking, status);
 }
@@ -94,13 +128,14 @@ ask_daemon(const struct invocation *invocation, struct bytes body)
 static enum exit_status
 ask_daemon_name(const struct invocation *invocation, struct bytes name)
 {
+	const struct check_want want = want_of(invocation);
 	enum exit_status status;
 	struct buf body = { 0 };
 
 	buf_put_string(&body, "{\"name\":");
 	json_put_text(&body, name);
 	buf_put_byte(&body, '}');
-	status = ask_daemon(invocation, buf_bytes(&body));
+	status = ask_daemon(invocation, buf_bytes(&body), &want);
 	buf_done(&body);
 	return status;
 }
@@ -109,11 +144,10 @@ ask_daemon_name(const struct invocation *invocation, struct bytes name)
 
 static enum exit_status
 run_alone(const struct invocation *invocation, const struct settings *settings,
-	const struct mailbox_settings *mailbox)
+	const struct mailbox_settings *mailbox, const struct check_want *want)
 {
 	struct checking checking = { .invocation = invocation };
-	enum exit_status status = alone_check(settings, mailbox,
-		invocation->options[OPTION_TRANSCRIPT] != NULL, on_line, &checking);
+	enum exit_status status = alone_check(settings, mailbox, want, on_line, &checking);
 
 	return judge(&checking, status);
 }
@@ -235,7 +269,8 @@ ask_secret(json_t *body)
 }
 
 static enum exit_status
-check_object_alone(const struct invocation *invocation, const json_t *body)
+check_object_alone(
+	const struct invocation *invocation, const json_t *body, const struct check_want *want)
 {
 	struct settings *settings = load_around();
 	struct mailbox_settings *mailbox = NULL;
@@ -243,7 +278,7 @@ check_object_alone(const struct invocation *invocation, const json_t *body)
 	enum exit_status status = EXIT_REFUSED;
 
 	if (settings && settings_of_object(settings, body, &mailbox, &complaints) == ERR_OK)
-		status = run_alone(invocation, settings, mailbox);
+		status = run_alone(invocation, settings, mailbox, want);
 	else
 		complain_all(&complaints);
 	complaints_done(&complaints);
@@ -252,8 +287,25 @@ check_object_alone(const struct invocation *invocation, const json_t *body)
 	return status;
 }
 
+/* "send" and "to" of the body count as the options do. False: they are no such thing. */
+static bool
+take_want(json_t *body, struct check_want *want)
+{
+	const json_t *send = json_object_get(body, "send"), *to = json_object_get(body, "to");
+	bool is_well = (!send || json_is_boolean(send)) && (!to || json_is_string(to));
+
+	if (!is_well)
+		complain("send is true or false, to is an address");
+	want->is_to_send |= json_is_true(send);
+	if (json_is_string(to) && !want->send_to)
+		want->send_to = json_string_value(to);
+	json_object_del(body, "send");
+	return is_well;
+}
+
 static enum exit_status
-check_object(const struct invocation *invocation, json_t *body)
+check_object_wanted(
+	const struct invocation *invocation, json_t *body, const struct check_want *want)
 {
 	enum exit_status status;
 	char *text;
@@ -261,15 +313,30 @@ check_object(const struct invocation *invocation, json_t *body)
 	if (!has_secret(body) && ask_may() && !ask_secret(body))
 		return EXIT_REFUSED;
 	if (!client_is_there(invocation->client))
-		return check_object_alone(invocation, body);
+		return check_object_alone(invocation, body, want);
 	text = json_dumps(body, JSON_COMPACT);
 	if (!text) {
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
-	status = ask_daemon(invocation, bytes_of(text));
+	status = ask_daemon(invocation, bytes_of(text), want);
 	explicit_bzero(text, strlen(text));
 	free(text);
+	return status;
+}
+
+static enum exit_status
+check_object(const struct invocation *invocation, json_t *body)
+{
+	struct check_want want = want_of(invocation);
+	json_t *to = json_incref(json_object_get(body, "to")); /* want borrows it */
+	enum exit_status status = EXIT_REFUSED;
+
+	if (take_want(body, &want)) {
+		json_object_del(body, "to");
+		status = check_object_wanted(invocation, body, &want);
+	}
+	json_decref(to);
 	return status;
 }
 
@@ -294,12 +361,13 @@ static enum exit_status
 check_mailbox(const struct invocation *invocation, const struct settings *settings,
 	const struct mailbox_settings *mailbox)
 {
+	const struct check_want want = want_of(invocation);
 	enum exit_status status = EXIT_REFUSED;
 	struct buf body = { 0 };
 	bool is_less;
 
 	if (!client_is_there(invocation->client))
-		return run_alone(invocation, settings, mailbox);
+		return run_alone(invocation, settings, mailbox, &want);
 	/* The daemon reads no file for us, so we do. */
 	if (!secrets_read(mailbox))
 		return EXIT_REFUSED;
@@ -309,7 +377,7 @@ check_mailbox(const struct invocation *invocation, const struct settings *settin
 			 "own count",
 			mailbox->name);
 	if (buf_err(&body) == ERR_OK)
-		status = ask_daemon(invocation, buf_bytes(&body));
+		status = ask_daemon(invocation, buf_bytes(&body), &want);
 	else
 		complain("out of memory");
 	buf_done_wiped(&body);
@@ -484,6 +552,7 @@ check_without_daemon(const struct invocation *invocation, const char *word)
 	bool is_address = strchr(word, '@') != NULL;
 	struct settings *settings = load(NULL, is_address && ask_may());
 	const struct mailbox_settings *mailbox = NULL;
+	const struct check_want want = want_of(invocation);
 	enum exit_status status;
 
 	if (!settings && !(is_address && ask_may()))
@@ -495,7 +564,7 @@ check_without_daemon(const struct invocation *invocation, const char *word)
 			mailbox = &settings->mailboxes[i];
 	}
 	if (mailbox)
-		status = run_alone(invocation, settings, mailbox);
+		status = run_alone(invocation, settings, mailbox, &want);
 	else if (is_address && ask_may())
 		status = check_asked(invocation, word);
 	else
@@ -511,6 +580,15 @@ command_check(const struct invocation *invocation)
 
 	if (!file == (invocation->argument_count == 0)) {
 		complain("usage: mboxwatchctl check (NAME | ADDRESS | -f FILE)");
+		return EXIT_USAGE;
+	}
+	if (invocation->options[OPTION_TO] && !invocation->options[OPTION_SEND]) {
+		complain("--to says where --send goes; write --send too");
+		return EXIT_USAGE;
+	}
+	if (invocation->options[OPTION_TO] &&
+		!check_is_address(bytes_of(invocation->options[OPTION_TO]))) {
+		complain_outside("no address: ", bytes_of(invocation->options[OPTION_TO]));
 		return EXIT_USAGE;
 	}
 	if (file)

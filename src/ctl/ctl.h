@@ -40,6 +40,8 @@ enum option {
 	OPTION_PLUGIN,
 	OPTION_FILE,
 	OPTION_TRANSCRIPT,
+	OPTION_SEND,
+	OPTION_TO,
 	OPTION_COUNT
 };
 
@@ -311,10 +313,17 @@ struct settings;
 
 /* Secrets of files, commands and credentials become values. False: said on stderr. */
 bool secrets_read(const struct mailbox_settings *mailbox);
+/* What of a check is asked for beyond the settings. */
+struct check_want {
+	bool is_to_send;
+	const char *send_to; /* NULL: to the mailbox itself */
+	bool with_transcript;
+};
+
 /* As root with the daemon's lock, user and counts, else with one login a side. line gets each step
  * and then the document, as of the daemon. EXIT_FINE: it ran; else why stands on stderr. */
 enum exit_status alone_check(const struct settings *settings,
-	const struct mailbox_settings *mailbox, bool with_transcript,
+	const struct mailbox_settings *mailbox, const struct check_want *want,
 	bool (*line)(void *user, struct bytes line), void *user);
 
 #endif

@@ -23,6 +23,8 @@ static const struct option_row {
 	[OPTION_PLUGIN] = { "--plugin", NULL, "one line and the exit status for monitoring" },
 	[OPTION_FILE] = { "-f", "FILE",
 		"settings, or the JSON of POST /v1/check; - is standard input" },
+	[OPTION_SEND] = { "--send", NULL, "send a test message too, look for it and delete it" },
+	[OPTION_TO] = { "--to", "ADDRESS", "where the test message goes; without it to itself" },
 	[OPTION_TRANSCRIPT] = { "--transcript", NULL, "the dialogue too, secrets masked" },
 	[OPTION_NO_DETAIL] = { "--no-detail", NULL, "without the series of each mailbox" },
 };
@@ -38,7 +40,9 @@ static const struct command commands[] = {
 	{ "show", "NAME", 1, 1, 0, command_show, "everything about one mailbox" },
 	{ "probe", "[SELECTOR…]", 0, SIZE_MAX, 0, command_probe,
 		"probe now, within the limits; prints the verdicts" },
-	{ "check", "NAME | ADDRESS", 0, 1, OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TRANSCRIPT),
+	{ "check", "NAME | ADDRESS", 0, 1,
+		OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TRANSCRIPT) | OPTION_BIT(OPTION_SEND) |
+			OPTION_BIT(OPTION_TO),
 		command_check, "try everything now, step by step: settings, SMTP, IMAP" },
 	{ "events", "[SELECTOR…]", 0, SIZE_MAX,
 		OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_SINCE), command_events,

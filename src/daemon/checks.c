@@ -227,6 +227,8 @@ make(struct daemon *daemon, const struct control_check *check, uint64_t request,
 		.settings = check->settings,
 		.review = check->review,
 		.warnings = check->warnings,
+		.is_to_send = check->is_to_send,
+		.send_to = check->send_to,
 		.with_transcript = check->with_transcript,
 		.calls = &calls,
 		.owner = running,
@@ -322,6 +324,7 @@ checks_begun(struct daemon *daemon, uint64_t token, const char *address)
 
 	if (running) {
 		job.endpoint = check_endpoint(running->check, running->side);
+		job.errand = check_errand(running->check, running->side);
 		if (loops_probe(daemon->loops, &job) == ERR_OK)
 			return;
 	}

@@ -107,6 +107,7 @@ static void
 message_free(struct message *message)
 {
 	endpoint_free(message->job.endpoint);
+	errand_free(message->job.errand);
 	verdict_free(message->verdict);
 	buf_done(&message->transcript);
 	free((char *)message->settings.helo_name);
@@ -510,6 +511,7 @@ loops_probe(struct loops *loops, const struct probe_job *job)
 	}
 	message->job = *job;
 	message->job.endpoint = endpoint_hold(job->endpoint);
+	message->job.errand = errand_hold(job->errand);
 	message->job.may_login = true;
 	snprintf(message->address, sizeof(message->address), "%s", job->address);
 	message->sent = mono_now();

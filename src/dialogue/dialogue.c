@@ -45,6 +45,7 @@ dialogue_new(const struct dialogue_settings *settings, struct dialogue **out)
 	dialogue->protocol = protocol;
 	/* The count of owners is all that changes in it. */
 	dialogue->endpoint = endpoint_hold((struct endpoint *)(uintptr_t)settings->endpoint);
+	dialogue->errand = errand_hold(settings->errand);
 	dialogue->helo_name = copy_word(settings->helo_name);
 	dialogue->version = copy_word(settings->version);
 	dialogue->nonce = bytes_copy(settings->nonce);
@@ -67,6 +68,7 @@ dialogue_free(struct dialogue *dialogue)
 	if (!dialogue)
 		return;
 	endpoint_free(dialogue->endpoint);
+	errand_free(dialogue->errand);
 	free(dialogue->helo_name);
 	free(dialogue->version);
 	free(dialogue->nonce);
@@ -498,6 +500,18 @@ dialogue_wake(struct dialogue *dialogue, bool may_rest, struct dialogue_step *st
 	dialogue->protocol->line(dialogue)->total_bytes = 0; /* 1 MiB of each probe */
 	dialogue->want = DIALOGUE_WANT_BYTES;
 	dialogue->protocol->wake(dialogue);
+	turn_ends(dialogue, step);
+}
+
+void
+dialogue_pause_over(struct dialogue *dialogue, struct dialogue_step *step)
+{
+	turn_begins(dialogue);
+	assert(dialogue->want == DIALOGUE_WANT_PAUSE);
+	dialogue->want = DIALOGUE_WANT_BYTES;
+	/* A minute of looking is no minute of talking: 1 MiB of each look. */
+	dialogue->protocol->line(dialogue)->total_bytes = 0;
+	dialogue->protocol->pause_over(dialogue);
 	turn_ends(dialogue, step);
 }
 

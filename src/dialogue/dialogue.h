@@ -15,6 +15,7 @@
  *		     take the finding. The session stays logged in: hand what comes to
  *		     dialogue_receive() (nothing to send then, but END where the session is lost),
  *		     probe it by dialogue_wake(), part from it by dialogue_timeout()
+ *	WANT_PAUSE   a check waits for its message: dialogue_pause_over() after DIALOGUE_PAUSE_US
  *	WANT_END     send step.send (the goodbye, may be empty), close; take the finding
  *
  * A step's stage is where the dialogue stands now; the owner's stage timer begins anew whenever it
@@ -26,12 +27,14 @@
 
 #include "dialogue/scram.h"
 #include "facts/endpoint.h"
+#include "facts/errand.h"
 #include "facts/finding.h"
 
 #define DIALOGUE_MOST_LINE_BYTES ((size_t)64 * 1024)   /* contract 7 */
 #define DIALOGUE_MOST_READ_BYTES ((size_t)1024 * 1024) /* contract 7 */
 /* What a server may say to a session at rest; one that talks more is parted from (H2-48). */
 #define DIALOGUE_MOST_REST_BYTES ((size_t)64 * 1024)
+#define DIALOGUE_PAUSE_US (2 * US_PER_S)
 
 enum dialogue_want {
 	DIALOGUE_WANT_BYTES,
@@ -39,6 +42,7 @@ enum dialogue_want {
 	DIALOGUE_WANT_LOGIN,
 	DIALOGUE_WANT_KEY,
 	DIALOGUE_WANT_REST,
+	DIALOGUE_WANT_PAUSE,
 	DIALOGUE_WANT_END,
 	DIALOGUE_WANT_COUNT
 };
@@ -57,6 +61,7 @@ struct dialogue_settings {
 	struct bytes version;		 /* IMAP ID: ours; copied */
 	struct bytes nonce;		 /* SCRAM: by chance, printable, no comma; copied */
 	bool is_traced;			 /* keep a transcript (dialogue_transcript) */
+	struct errand *errand;		 /* held by the dialogue; NULL: none */
 	bool may_rest; /* IMAP with a login: come to rest in the end's place where all went well */
 };
 
@@ -82,6 +87,7 @@ void dialogue_key(
 void dialogue_held(struct dialogue *dialogue, struct dialogue_step *step);
 /* Probes the session at rest by NOOP. may_rest: it may rest again. */
 void dialogue_wake(struct dialogue *dialogue, bool may_rest, struct dialogue_step *step);
+void dialogue_pause_over(struct dialogue *dialogue, struct dialogue_step *step);
 /* The peer closed or reset: what came before was already received. step.want is END, nothing to
  * send. */
 void dialogue_closed(struct dialogue *dialogue, struct dialogue_step *step);

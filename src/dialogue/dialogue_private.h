@@ -30,6 +30,7 @@ struct dialogue_protocol {
 	/* Lets go of what a session at rest does not need; NULL: it never rests. */
 	void (*rest)(struct dialogue *dialogue);
 	void (*wake)(struct dialogue *dialogue);
+	void (*pause_over)(struct dialogue *dialogue); /* NULL: it never pauses */
 };
 
 extern const struct dialogue_protocol smtp_protocol;
@@ -38,6 +39,7 @@ extern const struct dialogue_protocol imap_protocol;
 struct dialogue {
 	const struct dialogue_protocol *protocol;
 	struct endpoint *endpoint;
+	struct errand *errand;
 	char *helo_name;
 	char *version;
 	char *nonce;

@@ -32,7 +32,15 @@ static const struct imap_row {
 	[IMAP_ID] = { STAGE_SELECT, say_id, on_id },
 	[IMAP_SELECT] = { STAGE_SELECT, say_select, on_select },
 	[IMAP_LIST] = { STAGE_SELECT, imap_say_list, imap_on_list },
+	[IMAP_LAST] = { STAGE_SELECT, imap_say_last, imap_on_last },
 	[IMAP_NOOP] = { STAGE_NOOP, say_noop, on_noop },
+	[IMAP_FIND_FOLDERS] = { STAGE_DELIVERY, imap_say_folders, imap_on_folders },
+	[IMAP_FIND_OPEN] = { STAGE_DELIVERY, imap_say_find_open, imap_on_find_open },
+	[IMAP_FIND] = { STAGE_DELIVERY, imap_say_find, imap_on_find },
+	[IMAP_FIND_PAUSE] = { STAGE_DELIVERY, imap_begin_pause, NULL },
+	[IMAP_FIND_SELECT] = { STAGE_DELIVERY, imap_say_find_select, imap_on_deleting },
+	[IMAP_FIND_MARK] = { STAGE_DELIVERY, imap_say_mark, imap_on_deleting },
+	[IMAP_FIND_EXPUNGE] = { STAGE_DELIVERY, imap_say_expunge, imap_on_deleting },
 };
 
 void
@@ -236,7 +244,7 @@ static void
 on_select(struct imap *d, const struct imap_response *response)
 {
 	if (response->status == REPLY_OK) {
-		imap_enter(d, IMAP_NOOP);
+		imap_enter(d, imap_may_look_at_last(d) ? IMAP_LAST : IMAP_NOOP);
 	} else if (imap_may_list(response)) {
 		imap_keep_reply(d, response);
 		imap_enter(d, IMAP_LIST);
@@ -256,6 +264,8 @@ on_noop(struct imap *d, const struct imap_response *response)
 {
 	if (response->status != REPLY_OK)
 		imap_end_refused(d, response);
+	else if (imap_is_sent(d))
+		imap_enter(d, IMAP_FIND_FOLDERS);
 	else if (d->base.may_rest && d->base.endpoint->mechanism != MECHANISM_NONE)
 		dialogue_rest(&d->base);
 	else
@@ -321,6 +331,7 @@ imap_free(struct dialogue *dialogue)
 	imap_reader_done(&d->reader);
 	buf_done(&d->beside);
 	server_reply_done(&d->bye);
+	free(d->junk);
 	free(d);
 }
 
@@ -336,4 +347,5 @@ const struct dialogue_protocol imap_protocol = {
 	.line = imap_line,
 	.rest = imap_rest,
 	.wake = imap_wake,
+	.pause_over = imap_pause_over,
 };

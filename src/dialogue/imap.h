@@ -6,6 +6,7 @@
  *	imap_capability.c  what the server says that it can
  *	imap_login.c       AUTHENTICATE and LOGIN
  *	imap_list.c        LIST, where the folder is refused
+ *	imap_errand.c      what a check does beyond a probe
  *	imap_command.c     tags, quoting, folder names
  *	imap_end.c         the reply that decided
  *	imap_response.c    bytes -> responses
@@ -27,7 +28,16 @@ enum imap_state {
 	IMAP_ID,
 	IMAP_SELECT,
 	IMAP_LIST, /* the folder was refused: which ones are there? */
+	IMAP_LAST, /* a check: when did mail last come? */
 	IMAP_NOOP,
+	/* A check that has sent a message looks for it, and deletes it. */
+	IMAP_FIND_FOLDERS, /* where would junk be? */
+	IMAP_FIND_OPEN,
+	IMAP_FIND,
+	IMAP_FIND_PAUSE,
+	IMAP_FIND_SELECT,
+	IMAP_FIND_MARK,
+	IMAP_FIND_EXPUNGE,
 	IMAP_STATE_COUNT
 };
 
@@ -48,6 +58,7 @@ struct imap {
 	bool has_literal_plus;
 	bool has_literal_minus;
 	bool has_id;
+	bool has_uidplus;
 	struct sasl_offer offer;
 	/* The login. */
 	bool is_by_command;    /* LOGIN, not AUTHENTICATE */
@@ -57,6 +68,13 @@ struct imap {
 	struct buf beside;
 	bool has_bye;
 	struct server_reply bye;
+	/* The errand. */
+	bool has_last;
+	char *junk; /* the folder for it, as the server calls it; NULL: none */
+	bool is_in_junk;
+	unsigned looks;
+	uint32_t uid; /* of the message; 0: not found */
+	bool is_uid_sure;
 };
 
 static inline struct imap *
@@ -104,12 +122,38 @@ void imap_on_login(struct imap *d, const struct imap_response *response);
 /* Is this refusal of a folder one that a list of folders may explain? */
 bool imap_may_list(const struct imap_response *response);
 void imap_say_list(struct imap *d);
+/* One line of a list: its name as the server calls it; false: none that can be read. */
+bool imap_take_listed(struct bytes data, struct folder *folder, struct buf *name);
 /* Data of the list. */
 void imap_read_list(struct imap *d, struct bytes data);
 /* The tagged response to LIST, of whatever status: the session ends by the refusal before it. */
 void imap_on_list(struct imap *d, const struct imap_response *response);
 /* The session is over while the list comes: true where it ended by the refusal before it. */
 bool imap_end_listing(struct imap *d, enum goodbye goodbye);
+
+/* ---- imap_errand.c: what each state of it says, and what it does with the answer */
+
+bool imap_may_look_at_last(const struct imap *d);
+/* A message was sent, and is to be looked for. */
+bool imap_is_sent(const struct imap *d);
+void imap_say_last(struct imap *d);
+void imap_read_last(struct imap *d, struct bytes data);
+void imap_on_last(struct imap *d, const struct imap_response *response);
+void imap_say_folders(struct imap *d);
+void imap_read_junk(struct imap *d, struct bytes data);
+void imap_on_folders(struct imap *d, const struct imap_response *response);
+void imap_say_find_open(struct imap *d);
+void imap_on_find_open(struct imap *d, const struct imap_response *response);
+void imap_say_find(struct imap *d);
+void imap_read_found(struct imap *d, struct bytes data);
+void imap_on_find(struct imap *d, const struct imap_response *response);
+void imap_begin_pause(struct imap *d);
+/* Of struct dialogue_protocol. */
+void imap_pause_over(struct dialogue *dialogue);
+void imap_say_find_select(struct imap *d);
+void imap_say_mark(struct imap *d);
+void imap_say_expunge(struct imap *d);
+void imap_on_deleting(struct imap *d, const struct imap_response *response);
 
 /* ---- imap_command.c */
 

@@ -13,6 +13,7 @@ imap_forget_capabilities(struct imap *d)
 	d->has_literal_plus = false;
 	d->has_literal_minus = false;
 	d->has_id = false;
+	d->has_uidplus = false;
 	d->offer = (struct sasl_offer){ 0 };
 	texts_done(&d->base.finding.capabilities);
 }
@@ -30,6 +31,7 @@ imap_read_capabilities(struct imap *d, struct bytes words)
 		{ BYTES("LITERAL+"), &d->has_literal_plus },
 		{ BYTES("LITERAL-"), &d->has_literal_minus },
 		{ BYTES("ID"), &d->has_id },
+		{ BYTES("UIDPLUS"), &d->has_uidplus },
 	};
 
 	imap_forget_capabilities(d);

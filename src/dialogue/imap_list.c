@@ -129,22 +129,29 @@ keep(struct imap *d, struct folder *folder, struct bytes wire)
 	buf_done(&name);
 }
 
+bool
+imap_take_listed(struct bytes data, struct folder *folder, struct buf *name)
+{
+	struct bytes flags;
+	size_t end = bytes_index(data, ')');
+
+	if (data.len == 0 || data.at[0] != '(' || end == data.len)
+		return false;
+	flags = bytes_from(bytes_first(data, end), 1);
+	data = bytes_from(data, end + 1);
+	while (flags.len > 0)
+		read_flag(folder, bytes_next_word(&flags));
+	return read_delimiter(&data, folder) && take_string(&data, name) && name->len > 0 &&
+	       name->len <= MOST_NAME_BYTES && buf_err(name) == ERR_OK;
+}
+
 void
 imap_read_list(struct imap *d, struct bytes data)
 {
 	struct folder folder = { 0 };
 	struct buf name = { 0 };
-	struct bytes flags;
-	size_t end = bytes_index(data, ')');
 
-	if (data.len == 0 || data.at[0] != '(' || end == data.len)
-		return;
-	flags = bytes_from(bytes_first(data, end), 1);
-	data = bytes_from(data, end + 1);
-	while (flags.len > 0)
-		read_flag(&folder, bytes_next_word(&flags));
-	if (read_delimiter(&data, &folder) && take_string(&data, &name) && name.len > 0 &&
-		name.len <= MOST_NAME_BYTES)
+	if (imap_take_listed(data, &folder, &name))
 		keep(d, &folder, buf_bytes(&name));
 	d->base.is_failed |= buf_err(&name) != ERR_OK;
 	buf_done(&name);

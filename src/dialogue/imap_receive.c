@@ -163,6 +163,31 @@ on_tagged(struct imap *d, const struct imap_response *response)
 	}
 }
 
+/* Data that a command of ours asked for. */
+static bool
+take_data(struct imap *d, const struct imap_response *response)
+{
+	static const struct {
+		enum imap_state state;
+		const char *name;
+		void (*read)(struct imap *d, struct bytes data);
+	} rows[] = {
+		{ IMAP_LIST, "LIST", imap_read_list },
+		{ IMAP_LAST, "FETCH", imap_read_last },
+		{ IMAP_FIND_FOLDERS, "LIST", imap_read_junk },
+		{ IMAP_FIND, "SEARCH", imap_read_found },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (d->state == rows[i].state && !dialogue_is_unsent(&d->base) &&
+			bytes_equal_nocase(response->name, bytes_of(rows[i].name))) {
+			rows[i].read(d, response->data);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 on_response(struct imap *d, const struct imap_response *response)
 {
@@ -178,9 +203,7 @@ on_response(struct imap *d, const struct imap_response *response)
 	case IMAP_UNTAGGED_DATA:
 		if (bytes_equal_nocase(response->name, BYTES("CAPABILITY")))
 			imap_read_capabilities(d, response->data);
-		else if (d->state == IMAP_LIST && bytes_equal_nocase(response->name, BYTES("LIST")))
-			imap_read_list(d, response->data);
-		else if (is_prose(d, response))
+		else if (!take_data(d, response) && is_prose(d, response))
 			take_prose(d, response->line);
 		break;
 	case IMAP_TAGGED:

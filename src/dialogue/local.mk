@@ -5,6 +5,7 @@ src_dialogue_libdialogue_a_SOURCES = \
 	src/dialogue/imap.c src/dialogue/imap.h \
 	src/dialogue/imap_receive.c src/dialogue/imap_capability.c src/dialogue/imap_login.c \
 	src/dialogue/imap_command.c src/dialogue/imap_end.c src/dialogue/imap_list.c \
+	src/dialogue/imap_errand.c \
 	src/dialogue/imap_response.c src/dialogue/imap_response.h \
 	src/dialogue/reply_text.c src/dialogue/reply_text.h \
 	src/dialogue/line.c src/dialogue/line.h \

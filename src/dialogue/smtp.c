@@ -22,9 +22,11 @@ enum smtp_state {
 	SMTP_LOGIN, /* the owner is asked for the secret */
 	SMTP_AUTH,
 	SMTP_NOOP,
-	SMTP_MAIL, /* the envelope, where the settings give one; never a message */
+	SMTP_MAIL, /* the envelope, where the settings give one, or a check */
 	SMTP_RCPT,
 	SMTP_RSET,
+	SMTP_DATA,    /* a check sends a message of its own */
+	SMTP_MESSAGE, /* all of it */
 	SMTP_STATE_COUNT
 };
 
@@ -44,9 +46,9 @@ typedef void smtp_on_enter(struct smtp *d);
 typedef void smtp_on_reply(struct smtp *d, const struct smtp_reply *reply);
 
 static smtp_on_enter say_ehlo, say_helo, say_starttls, ask_login, say_auth, say_noop, say_mail,
-	say_rcpt, say_rset;
+	say_rcpt, say_rset, say_data, say_message;
 static smtp_on_reply on_greeting, on_ehlo, on_helo, on_starttls, on_auth, on_noop, on_mail, on_rcpt,
-	on_rset;
+	on_rset, on_data, on_message;
 
 static const struct smtp_row {
 	enum stage stage; /* what this place is called outside */
@@ -63,6 +65,8 @@ static const struct smtp_row {
 	[SMTP_MAIL] = { STAGE_MAIL, say_mail, on_mail },
 	[SMTP_RCPT] = { STAGE_RCPT, say_rcpt, on_rcpt },
 	[SMTP_RSET] = { STAGE_RCPT, say_rset, on_rset },
+	[SMTP_DATA] = { STAGE_DATA, say_data, on_data },
+	[SMTP_MESSAGE] = { STAGE_DATA, say_message, on_message },
 };
 
 static struct smtp *
@@ -445,12 +449,30 @@ say_noop(struct smtp *d)
 	dialogue_say(&d->base, BYTES("NOOP"));
 }
 
+static bool
+is_sending(const struct smtp *d)
+{
+	return d->base.errand && d->base.errand->message;
+}
+
+static const char *
+mail_from(const struct smtp *d)
+{
+	return is_sending(d) ? d->base.errand->from : d->base.endpoint->mail_from;
+}
+
+static const char *
+rcpt_to(const struct smtp *d)
+{
+	return is_sending(d) ? d->base.errand->to : d->base.endpoint->rcpt_to;
+}
+
 static void
 on_noop(struct smtp *d, const struct smtp_reply *reply)
 {
 	if (reply->code != 250)
 		end_by_class(d, reply);
-	else if (d->base.endpoint->mail_from)
+	else if (mail_from(d))
 		enter(d, SMTP_MAIL);
 	else
 		end(d, FINDING_DONE);
@@ -470,10 +492,8 @@ is_ascii(const char *text)
 static bool
 needs_smtputf8(const struct smtp *d)
 {
-	const struct endpoint *endpoint = d->base.endpoint;
-
-	return d->has_smtputf8 && !(is_ascii(endpoint->mail_from) &&
-					  (!endpoint->rcpt_to || is_ascii(endpoint->rcpt_to)));
+	return d->has_smtputf8 &&
+	       !(is_ascii(mail_from(d)) && (!rcpt_to(d) || is_ascii(rcpt_to(d))));
 }
 
 static void
@@ -492,7 +512,7 @@ say_path(struct smtp *d, const char *command, const char *address, const char *p
 static void
 say_mail(struct smtp *d)
 {
-	say_path(d, "MAIL FROM", d->base.endpoint->mail_from, needs_smtputf8(d) ? " SMTPUTF8" : "");
+	say_path(d, "MAIL FROM", mail_from(d), needs_smtputf8(d) ? " SMTPUTF8" : "");
 }
 
 static void
@@ -501,20 +521,20 @@ on_mail(struct smtp *d, const struct smtp_reply *reply)
 	if (reply->code != 250)
 		end_by_class(d, reply);
 	else
-		enter(d, d->base.endpoint->rcpt_to ? SMTP_RCPT : SMTP_RSET);
+		enter(d, rcpt_to(d) ? SMTP_RCPT : SMTP_RSET);
 }
 
 static void
 say_rcpt(struct smtp *d)
 {
-	say_path(d, "RCPT TO", d->base.endpoint->rcpt_to, "");
+	say_path(d, "RCPT TO", rcpt_to(d), "");
 }
 
 static void
 on_rcpt(struct smtp *d, const struct smtp_reply *reply)
 {
 	if (reply->code == 250 || reply->code == 251)
-		enter(d, SMTP_RSET);
+		enter(d, is_sending(d) ? SMTP_DATA : SMTP_RSET);
 	else
 		end_by_class(d, reply);
 }
@@ -531,6 +551,47 @@ on_rset(struct smtp *d, const struct smtp_reply *reply)
 {
 	if (reply->code != 250)
 		finding_note(&d->base.finding, "the server answers RSET by %d", reply->code);
+	end(d, FINDING_DONE);
+}
+
+/* --- a message (RFC 5321 4.1.1.4), by a check that was asked for it --- */
+
+static void
+say_data(struct smtp *d)
+{
+	dialogue_say(&d->base, BYTES("DATA"));
+}
+
+static void
+on_data(struct smtp *d, const struct smtp_reply *reply)
+{
+	if (reply->code == 354)
+		enter(d, SMTP_MESSAGE);
+	else
+		end_by_class(d, reply);
+}
+
+static void
+say_message(struct smtp *d)
+{
+	struct buf text = { 0 };
+
+	buf_put_format(&text, "%s.", d->base.errand->message);
+	if (buf_err(&text) == ERR_OK)
+		dialogue_say(&d->base, buf_bytes(&text));
+	else
+		d->base.is_failed = true;
+	buf_done(&text);
+}
+
+static void
+on_message(struct smtp *d, const struct smtp_reply *reply)
+{
+	if (reply->code != 250) {
+		end_by_class(d, reply);
+		return;
+	}
+	dialogue_note_text(&d->base, "a test message was accepted: ", reply->text);
 	end(d, FINDING_DONE);
 }
 

@@ -28,6 +28,7 @@ enum finding_kind {
 	FINDING_TLS_BYTES,	/* TLS records where clear text was expected (H1-16) */
 	FINDING_CLOSED,		/* the peer closed or reset without a word */
 	FINDING_TIMEOUT,	/* no complete reply within the stage's or the probe's time */
+	FINDING_NOT_DELIVERED,	/* the test message was not found: see detail */
 	FINDING_NO_MEMORY,	/* ours: the allocator said no */
 	FINDING_COUNT
 };

@@ -5,6 +5,7 @@ src_facts_libfacts_a_SOURCES = \
 	src/facts/reply_rule.c src/facts/reply_rule.h \
 	src/facts/endpoint.c src/facts/endpoint.h \
 	src/facts/verdict.c src/facts/verdict_json.c src/facts/texts.c src/facts/verdict.h \
+	src/facts/errand.c src/facts/errand.h \
 	src/facts/finding.c src/facts/finding.h \
 	src/facts/folder.c src/facts/folder.h \
 	src/facts/event.c src/facts/alert_render.c src/facts/event.h src/facts/events.def \

@@ -37,6 +37,7 @@ enum probe_state {
 	PROBE_SECRET,	  /* its source was asked */
 	PROBE_LEAVE,	  /* watch was asked */
 	PROBE_KEY,	  /* the salted password is made */
+	PROBE_PAUSE,	  /* of a check, before it looks for its message again */
 	PROBE_DOUBTING,	  /* refused: the command is asked again before that is believed */
 	PROBE_GOODBYE,
 	PROBE_LOOKING, /* at a port that was silent, at another one, at names */
@@ -65,6 +66,7 @@ struct probe {
 	struct endpoint *endpoint;
 	bool is_traced;
 	bool looks_around;
+	struct errand *errand;
 	unsigned told; /* a bit for each stage that was told as passed */
 	enum probe_state state;
 
@@ -83,6 +85,7 @@ struct probe {
 	struct session session; /* whence it came; stream and dialogue are the probe's meanwhile */
 
 	struct event timer;
+	struct event pause;	/* beside the timer, which bounds it too */
 	uint64_t session_token; /* of the job: 0, or a kept session */
 	bool uses_session;
 	mono_t asked;
@@ -163,6 +166,7 @@ void probes_reap(struct probe *probe);
  * uses, or parts from before it connects. */
 void probe_start(struct probe *probe);
 void probe_on_timer(evutil_socket_t fd, short what, void *owner);
+void probe_on_pause(evutil_socket_t fd, short what, void *owner);
 /* The one place that assigns a state. */
 void probe_enter(struct probe *probe, enum probe_state state);
 /* Is a dialogue under way that can be left with its goodbye? */
@@ -170,7 +174,8 @@ static inline bool
 probe_is_in_dialogue(const struct probe *probe)
 {
 	return probe->state == PROBE_TALKING || probe->state == PROBE_SECRET ||
-	       probe->state == PROBE_LEAVE || probe->state == PROBE_KEY;
+	       probe->state == PROBE_LEAVE || probe->state == PROBE_KEY ||
+	       probe->state == PROBE_PAUSE;
 }
 void probe_arm_timer(struct probe *probe);
 void probe_close_stage(struct probe *probe, mono_t now);

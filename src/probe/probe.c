@@ -26,7 +26,9 @@
 #define PACKAGE_VERSION "0"
 #endif
 
-#define NONCE_BYTES 18 /* 24 letters of base64, as in the examples of RFC 5802 */
+#define DELIVERY_US                                                                                \
+	(90 * US_PER_S) /* a minute of looks (dialogue/imap_errand.c), and what they take */
+#define NONCE_BYTES 18	/* 24 letters of base64, as in the examples of RFC 5802 */
 
 static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_NEW] = "new",
@@ -38,6 +40,7 @@ static const char *const state_names[PROBE_STATE_COUNT] = {
 	[PROBE_SECRET] = "secret",
 	[PROBE_LEAVE] = "leave",
 	[PROBE_KEY] = "key",
+	[PROBE_PAUSE] = "pause",
 	[PROBE_DOUBTING] = "doubting",
 	[PROBE_GOODBYE] = "goodbye",
 	[PROBE_LOOKING] = "looking",
@@ -117,6 +120,8 @@ enter_stage(struct probe *probe, enum stage stage)
 	probe->stage = stage;
 	probe->stage_began = now;
 	probe->stage_ends = mono_add(now, probe->endpoint->stage_timeout_us);
+	if (stage == STAGE_DELIVERY)
+		probe->stage_ends = probe->ends = mono_add(now, DELIVERY_US);
 	probe_arm_timer(probe);
 }
 
@@ -262,6 +267,28 @@ start_tls(struct probe *probe)
 	}
 }
 
+static void
+begin_pause(struct probe *probe)
+{
+	struct timeval wait = timeval_of(DIALOGUE_PAUSE_US);
+
+	probe_enter(probe, PROBE_PAUSE);
+	stream_pause(probe->stream, true);
+	event_add(&probe->pause, &wait);
+}
+
+void
+probe_on_pause(evutil_socket_t fd, short what, void *owner)
+{
+	struct probe *probe = owner;
+	struct dialogue_step step = { 0 };
+
+	(void)fd;
+	(void)what;
+	dialogue_pause_over(probe->dialogue, &step);
+	probe_handle_step(probe, &step);
+}
+
 /* Does what the dialogue asks for, and no more: the next thing comes from the loop. */
 void
 probe_handle_step(struct probe *probe, const struct dialogue_step *step)
@@ -294,6 +321,9 @@ probe_handle_step(struct probe *probe, const struct dialogue_step *step)
 		break;
 	case DIALOGUE_WANT_REST:
 		probe_end_at_rest(probe);
+		break;
+	case DIALOGUE_WANT_PAUSE:
+		begin_pause(probe);
 		break;
 	case DIALOGUE_WANT_END:
 	case DIALOGUE_WANT_COUNT:
@@ -435,6 +465,7 @@ start_dialogue(struct probe *probe)
 		.helo_name = bytes_of(probe->probes->helo_name),
 		.version = BYTES(PACKAGE_VERSION),
 		.is_traced = probe->is_traced,
+		.errand = probe->errand,
 		.may_rest = probe->may_keep,
 	};
 	struct dialogue_step step = { 0 };
@@ -730,6 +761,7 @@ on_timeout(struct probe *probe)
 		on_timeout_tls(probe);
 		break;
 	case PROBE_TALKING:
+	case PROBE_PAUSE:
 		dialogue_timeout(probe->dialogue, &step);
 		probe_end_dialogue(probe, &step);
 		break;

@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "facts/endpoint.h"
+#include "facts/errand.h"
 #include "facts/verdict.h"
 
 struct event_base;
@@ -39,6 +40,7 @@ struct probe_job {
 			 * the secret unless the secret changed: the fingerprint is asked all the
 			 * same */
 	bool is_traced;
+	struct errand *errand; /* a check's; held by the probe; NULL: none */
 	bool looks_around; /* a person waits: where it fails for it, look at the other port, at the
 			    * names of the certificate (look.c) */
 	uint64_t session;  /* the token of the probe that left a kept session; 0: none */

@@ -42,6 +42,7 @@ void
 probe_close(struct probe *probe)
 {
 	event_del(&probe->timer);
+	event_del(&probe->pause);
 	peek_cancel(probe->peek);
 	probe->peek = NULL;
 	if (probe->query)
@@ -92,6 +93,7 @@ static void
 say_goodbye(struct probe *probe, struct bytes bytes)
 {
 	event_del(&probe->timer); /* the goodbye has its own second */
+	event_del(&probe->pause);
 	if (!probe->stream) {
 		probe_end(probe);
 		return;

@@ -83,6 +83,7 @@ probe_free(struct probe *probe)
 	dialogue_free(probe->dialogue);
 	secret_free(probe->secret);
 	endpoint_free(probe->endpoint);
+	errand_free(probe->errand);
 	verdict_free(probe->verdict);
 	session_done(&probe->session);
 	buf_done_wiped(&probe->goodbye);
@@ -262,6 +263,7 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	probe->endpoint = endpoint_hold(job->endpoint);
 	probe->is_traced = job->is_traced;
 	probe->looks_around = job->looks_around;
+	probe->errand = errand_hold(job->errand);
 	if (job->address)
 		strncpy(probe->address, job->address, sizeof(probe->address) - 1);
 	probe->may_keep = job->may_keep;
@@ -269,6 +271,7 @@ probe_new(struct probes *probes, const struct probe_job *job)
 	probe->uses_session = job->uses_session;
 	probe->stage = STAGE_CONFIG;
 	evtimer_assign(&probe->timer, probes->base, probe_on_timer, probe);
+	evtimer_assign(&probe->pause, probes->base, probe_on_pause, probe);
 	return probe;
 }
 

@@ -122,6 +122,156 @@ def imap_whatever(t):
     assert document['summary'] == 'Replies are read, but it does not send.', document
 
 
+# --- what a person would try next -----------------------------------------------------------------
+
+@test('POST /v1/check: no such folder: LIST is asked, and the likeliest name suggested')
+def folder_suggested(t):
+    host = t.host('ann')
+    host.find(ADDRESS).folders = ['INBOX', 'Gesendet', 'Junk']
+    daemon = t.daemon(host, [], daemon=OPEN)
+    for wanted, suggest in (('Sent', 'Gesendet'), ('Spam', 'Junk'), ('INBOX.Junk', 'Junk'),
+                            ('Gesnedet', 'Gesendet'), ('Posteingang', 'INBOX')):
+        body = settings_of(t, host, smtp=None, imap={'mailbox': wanted})
+        verdict = daemon.post('/v1/check', body).json()['imap']
+        assert verdict['cause'] == 'folder_missing', verdict
+        assert verdict['suggest'] == {'mailbox': suggest}, (wanted, verdict)
+        assert verdict['next'][0] == 'Set mailbox to "%s".' % suggest, verdict
+    body = settings_of(t, host, smtp=None, imap={'mailbox': 'Nowhere'})
+    verdict = daemon.post('/v1/check', body).json()['imap']
+    assert verdict['suggest'] == {} and '"Gesendet"' in verdict['detail'], verdict
+
+
+@test('POST /v1/check: both sides given the other\'s server: the hosts look swapped')
+def swapped(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    body = settings_of(t, host)
+    body['smtp']['port'], body['imap']['port'] = body['imap']['port'], body['smtp']['port']
+    document = daemon.post('/v1/check', body).json()
+    assert document['smtp']['cause'] == document['imap']['cause'] == 'wrong_protocol', document
+    assert document['next'][0].startswith('The hosts look swapped'), document['next']
+    body['smtp']['port'] = body['imap']['port']
+    document = daemon.post('/v1/check', body).json()
+    assert document['imap']['cause'] == 'wrong_protocol' and document['smtp']['ok'], document
+    assert document['next'][0] == 'Both sides name the same server and port: it speaks SMTP.', (
+        document['next'])
+
+
+@test('POST /v1/check: nobody listens at the port: the other of the pair is tried, to its greeting')
+def other_port(t):
+    try:
+        other = socket.create_server(('127.0.0.143', 143))
+    except PermissionError:
+        t.skip('port 143 is root\'s')
+    t.cleanups.append(other.close)
+    heard = []
+
+    def serve():
+        try:
+            while True:
+                connection = other.accept()[0]
+                connection.sendall(b'* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n')
+                heard.append(connection.recv(1000))
+                connection.close()
+        except OSError:
+            pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    host = t.host('ann')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    body = settings_of(t, host, smtp=None, imap={'host': '127.0.0.143', 'port': 993})
+    verdict = daemon.post('/v1/check', body).json()['imap']
+    assert (verdict['cause'], verdict['stage']) == ('connect_refused', 'connect'), verdict
+    assert verdict['suggest'] == {'security': 'starttls', 'port': 143}, verdict
+    assert 'port 143 was tried too: IMAP answers there' in ' '.join(verdict['notes']), verdict
+    assert verdict['next'][0] == 'Set security to "starttls" and port to 143.', verdict
+    assert heard == [b'a LOGOUT\r\n'], heard
+
+
+@test('POST /v1/check: a certificate for other names: the one that leads to the same address')
+def other_name(t):
+    host = t.host('ann')
+    names = Names(t, mail_test_example=['127.0.0.1'], alias_test=['127.0.0.1'])
+    daemon = t.daemon(host, [], daemon=dict(OPEN, resolvers=[names.resolver]))
+    body = settings_of(t, host, imap=None, smtp={'host': 'alias.test'})
+    body['smtp'].pop('tls_name', None)
+    verdict = daemon.post('/v1/check', body).json()['smtp']
+    assert (verdict['cause'], verdict['stage']) == ('cert_name', 'tls'), verdict
+    assert verdict['suggest'] == {'host': 'mail.test.example'}, verdict
+    names.names['mail.test.example'] = ['127.0.0.2']
+    verdict = daemon.post('/v1/check', body).json()['smtp']
+    assert verdict['cause'] == 'cert_name' and verdict['suggest'] == {}, verdict
+
+
+# --- a test message -------------------------------------------------------------------------------
+
+@test('POST /v1/check: when mail came last, which marks nothing')
+def last_message(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    document = daemon.post('/v1/check', settings_of(t, host)).json()
+    assert 'the folder is empty' in document['imap']['notes'], document
+    host.deliver(ADDRESS, b'Subject: x')
+    document = daemon.post('/v1/check', settings_of(t, host)).json()
+    assert 'mail came last at 24-Nov-2026 09:30:00 +0000' in document['imap']['notes'], document
+    assert host.commands('imap', 'FETCH') == 2 and not host.commands('imap', 'SELECT'), 'EXAMINE'
+
+
+@test('POST /v1/check send: a message to itself, found in INBOX or Junk and alone deleted')
+def send(t):
+    host = t.host('ann')
+    account = host.find(ADDRESS)
+    account.folders += ['Junk']
+    host.deliver(ADDRESS, b'Message-ID: <another@test.example>')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    for folder in ('INBOX', 'Junk'):
+        account.deliver_to = folder
+        answer = daemon.post('/v1/check?transcript=1', dict(settings_of(t, host), send=True))
+        document = answer.json()
+        assert document['ok'], document
+        said = ' / '.join(document['imap']['notes'])
+        assert 'the test message arrived in %s / and was deleted' % folder in said, document
+        assert document['imap']['times_ms']['delivery'] >= 0, document
+        assert [message.uid for message in account.mail] == [7], account.mail
+        lines = document['transcript']['smtp']
+        assert 'C: From: <%s>' % ADDRESS in lines and 'C: To: <%s>' % ADDRESS in lines, lines
+    for body, setting in (({'send': 1}, 'send'), ({'send': True, 'to': 'a b@c'}, 'to'),
+                          ({'send': True, 'to': 'a@b.example\r\nRCPT TO:<x@y>'}, 'to'),
+                          ({'to': ADDRESS}, 'to')):
+        answer = daemon.post('/v1/check', dict(settings_of(t, host), **body))
+        assert answer.status == 422 and answer.json()['faults'][0]['setting'] == setting, (
+            repr(answer))
+    answer = daemon.post('/v1/check', dict(settings_of(t, host, smtp=None), send=True))
+    assert answer.status == 422, repr(answer)
+
+
+@test('POST /v1/check send: a server without UIDPLUS: the message stays, and that is said')
+def send_without_uidplus(t):
+    host = t.host('ann')
+    port = host.script(lambda c: c.imap(words=lambda session, words: [
+        word for word in words if word != 'UIDPLUS']).run(), side='imap', mode='tls')
+    daemon = t.daemon(host, [], daemon=OPEN)
+    body = dict(settings_of(t, host, imap={'port': port.settings()['port']}), send=True)
+    document = daemon.post('/v1/check', body).json()
+    assert document['ok'] and 'it stays there' in ' '.join(document['imap']['notes']), document
+    mail = host.find(ADDRESS).mail
+    assert len(mail) == 1 and not mail[0].is_deleted, mail
+
+
+@test('check --send: the message is nowhere for a minute: delivery_lost', deadline=200)
+def send_lost(t):
+    host = t.host('ann')
+    host.find(ADDRESS).deliver_to = None
+    daemon = t.daemon(host, [t.mailbox(host, 'ann')], daemon=OPEN)
+    status, out, err = daemon.ctl('check', 'ann', '--send', timeout=150)
+    out = ' '.join(out.split())
+    assert status == 1 and err == '', (status, out, err)
+    assert 'ok the message is accepted' in out and 'FAILED the message does not arrive' in out, out
+    assert 'cause delivery_lost at delivery' in out and 'not found in INBOX' in out, out
+    assert daemon.ctl('check', 'ann', '--to', 'x@y.example')[0] == 2
+    assert daemon.ctl('check', 'ann', '--send', '--to', 'x')[0] == 2
+
+
 # --- what a stranger's settings may not do --------------------------------------------------------
 
 @test('H3-09: an address inside is never connected to: address_denied at connect')

@@ -16,8 +16,8 @@ A hostile server is a function of one Conversation, bound to a port of its own:
     port = host.script(forged, side='smtp', mode='starttls')
     ... port.settings() -> host, port, security; port.holds_secret('...'); port.saw(b'QUIT')
 
-Not here: certificates (certs.py), what tests expect (tests/e2e, tests/hostile). Nothing is ever
-delivered, and no password here is worth anything.
+Not here: certificates (certs.py), what tests expect (tests/e2e, tests/hostile). Mail stays in
+memory, and no password here is worth anything.
 """
 
 import argparse
@@ -629,8 +629,10 @@ class SmtpSession(Session):
             self.rcpt(line)
         elif verb == 'DATA':
             c.line('354 End data with <CR><LF>.<CR><LF>')
-            while c.read_line() != b'.':
-                pass
+            lines = []
+            while not lines or lines[-1] != b'.':
+                lines.append(c.read_line())
+            self.host.deliver(self.recipient, b'\r\n'.join(lines[:-1]))
             c.line('250 2.0.0 Ok: queued as DAB1CA967E1')
         else:
             c.line('500 5.5.2 Error: command not recognized')
@@ -644,6 +646,7 @@ class SmtpSession(Session):
             self.c.line('550 5.1.1 <%s>: Recipient address rejected: User unknown in virtual '
                         'mailbox table' % address)
         else:
+            self.recipient = address
             self.c.line('250 2.1.5 Ok')
 
     def auth(self, line):
@@ -768,6 +771,9 @@ class Scram:
         return True
 
 
+FOLDER_FLAGS = ('Sent', 'Drafts', 'Junk', 'Trash', 'Archive')
+
+
 class ImapSession(Session):
     """An IMAP server worded like Dovecot."""
     side = 'imap'
@@ -884,10 +890,36 @@ class ImapSession(Session):
         elif verb == 'STATUS':
             c.line(b'* STATUS %s (MESSAGES 0 UNSEEN 0)' % (self.arguments or [b'INBOX'])[0])
             self.done('Status')
-        elif verb == 'UID' or verb in ('FETCH', 'SEARCH', 'STORE', 'EXPUNGE', 'APPEND'):
+        elif verb == 'FETCH' and self.mail():
+            message = self.mail()[-1]
+            c.line('* %d FETCH (UID %d INTERNALDATE "%s")' % (
+                len(self.mail()), message.uid, message.date))
+            self.done('Fetch')
+        elif verb == 'FETCH':
+            self.tagged('BAD Error in IMAP command FETCH: Invalid messageset')
+        elif verb == 'UID' and self.arguments:
+            self.by_uid(self.arguments[0].upper(), self.arguments[1:])
+        elif verb in ('SEARCH', 'STORE', 'EXPUNGE', 'APPEND'):
             self.done(verb.capitalize())
         else:
             self.tagged('BAD Error in IMAP command %s: Unknown command.' % verb)
+
+    def mail(self):
+        account = self.host.find(self.user)
+        return [message for message in account.mail if message.folder == self.folder]
+
+    def by_uid(self, word, rest):
+        account = self.host.find(self.user)
+        if word == b'SEARCH' and rest[:2] == [b'HEADER', b'Message-ID']:
+            found = [str(message.uid) for message in self.mail() if rest[2] in message.text]
+            self.c.line(' '.join(['* SEARCH'] + found))
+        elif word == b'STORE':
+            for message in self.mail():
+                message.is_deleted |= message.uid == int(rest[0]) and not self.is_read_only
+        elif word == b'EXPUNGE':
+            account.mail = [message for message in account.mail
+                            if not (message.is_deleted and message.uid == int(rest[0]))]
+        self.done(word.decode('latin-1').capitalize())
 
     def authenticate(self):
         mechanism = (self.arguments or [b''])[0].upper().decode('latin-1')
@@ -934,12 +966,12 @@ class ImapSession(Session):
         if text not in known and not (text.upper() == 'INBOX' and 'INBOX' in known):
             return self.tagged("NO Mailbox doesn't exist: %s (0.001 + 0.000 secs)." % text)
         self.folder = text
-        is_read_only = verb == 'EXAMINE'
+        is_read_only = self.is_read_only = verb == 'EXAMINE'
         lines = ['* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)',
                  '* OK [PERMANENTFLAGS ()] Read-only mailbox.' if is_read_only else
                  '* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] '
                  'Flags permitted.',
-                 '* 0 EXISTS', '* 0 RECENT', '* OK [UIDVALIDITY 1795545438] UIDs valid',
+                 '* %d EXISTS' % len(self.mail()), '* 0 RECENT', '* OK [UIDVALIDITY 1795545438] UIDs valid',
                  '* OK [UIDNEXT 1] Predicted next UID',
                  '%s OK [%s] %s completed (0.001 + 0.000 secs).' % (
                      self.tag.decode('latin-1'), 'READ-ONLY' if is_read_only else 'READ-WRITE',
@@ -950,7 +982,8 @@ class ImapSession(Session):
     def list_folders(self, verb):
         account = self.host.find(self.user)
         for folder in account.folders if account else ['INBOX']:
-            self.c.line('* %s (\\HasNoChildren) "/" "%s"' % (verb, folder))
+            flags = '\\HasNoChildren' + (' \\' + folder if folder in FOLDER_FLAGS else '')
+            self.c.line('* %s (%s) "/" "%s"' % (verb, flags, folder))
         self.done(verb.capitalize())
 
 
@@ -1114,11 +1147,22 @@ class Listener:
 
 # --- the host -------------------------------------------------------------------------------------
 
+class Message:
+    def __init__(self, uid, folder, text, date='24-Nov-2026 09:30:00 +0000'):
+        self.uid = uid
+        self.folder = folder
+        self.text = text
+        self.date = date
+        self.is_deleted = False
+
+
 class Account:
     def __init__(self, address, password, folders=('INBOX', 'Sent', 'Drafts')):
         self.address = address
         self.password = password
         self.folders = list(folders)
+        self.mail = []                # Message
+        self.deliver_to = 'INBOX'     # the folder that mail for it goes to; None: nowhere
         self.refusal = {'smtp': None, 'imap': None}  # instead of any judgement
 
 
@@ -1240,6 +1284,16 @@ class Host:
             name = name.decode('utf-8', 'replace')
         with self._lock:
             return self.accounts.get(name.lower()) if name else None
+
+    def deliver(self, address, text):
+        """A message for an account, into the folder that it says; the message, or None."""
+        account = self.find(address)
+        if account is None or account.deliver_to is None:
+            return None
+        with self._lock:
+            uid = max([message.uid for message in account.mail], default=6) + 1
+            account.mail.append(Message(uid, account.deliver_to, text))
+            return account.mail[-1]
 
     def _of(self, address):
         account = self.find(address)
