@@ -48,7 +48,7 @@ on_answer(void *owner, const struct resolve_answer *answer)
 	}
 }
 
-/* A host name, no wildcard, no address. */
+/* A whole host name: no wildcard, no address, not "localhost". */
 static bool
 is_askable(const char *name)
 {
@@ -56,7 +56,7 @@ is_askable(const char *name)
 	struct fault why;
 	bool is_address = false;
 	bool is_host =
-		!strchr(name, '*') && host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK;
+		!strchr(name, '*') && strchr(name, '.') && host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK;
 
 	buf_done(&host);
 	return is_host && !is_address;

@@ -9,6 +9,7 @@ Not here: everything that a scripted host can show just as well (tests/e2e, test
 """
 
 import imaplib
+import json
 import os
 import smtplib
 import ssl
@@ -251,6 +252,103 @@ def missing_folder(t):
     expect(daemon, 'ann', 'folder_missing', 'select', sides=['imap'])
     found = daemon.wait_state('ann', 'smtp ok, imap failing')
     assert "doesn't exist" in ' '.join(found['imap']['verdict']['reply']), found['imap']
+
+
+# --- mboxwatchctl check ---------------------------------------------------------------------------
+
+def check(t, daemon, settings, *words):
+    """mboxwatchctl check of these settings: its exit status, what it printed in one line."""
+    path = os.path.join(t.folder, 'check.json')
+    with open(path, 'w') as file:
+        json.dump({part: settings[part] for part in ('address', 'smtp', 'imap')}, file)
+    status, out, err = daemon.ctl('check', '-f', path, *words, timeout=150)
+    assert err == '' and all(len(line) <= 80 for line in out.splitlines()), (out, err)
+    return status, ' '.join(out.split())
+
+
+def in_order(text, *pieces):
+    rest = text
+    for piece in pieces:
+        assert piece in rest, (piece, text)
+        rest = rest.partition(piece)[2]
+
+
+@test('check, authentication failed: both servers\' own words, and what to do')
+def check_authentication(t):
+    host = real(t, 'ann')
+    daemon = t.daemon(host, [], daemon={'deny_addresses': []})
+    status, out = check(t, daemon, mailbox(t, host, 'ann', mode='starttls',
+                                           password=t.secret('wrong')))
+    assert status == 1
+    in_order(out, 'smtp', 'offers STARTTLS, as is set', 'FAILED the login is not accepted',
+             'cause bad_credentials at auth', 'server 535 5.7.8', 'imap',
+             'FAILED the login is not accepted', 'server NO [AUTHENTICATIONFAILED]',
+             'Neither sends nor reads replies.', 'what to do')
+
+
+@test('check, port connection failed: the cause, the other port, and IMAP all the same')
+def check_port(t):
+    host = real(t, 'ann')
+    daemon = t.daemon(host, [], daemon={'deny_addresses': []})
+    status, out = check(t, daemon, mailbox(t, host, 'ann', smtp={'port': 465}))
+    assert status == 1
+    in_order(out, 'FAILED port 465 is not reachable', 'cause connect_refused at connect',
+             'port 587 was tried too', 'ok the folder INBOX opens and can be read',
+             'Replies are read, but it does not send.', 'what to do')
+
+
+@test('check, SMTP works but IMAP fails: sends, but replies are not read')
+def check_imap(t):
+    host = real(t, 'ann')
+    host.set_imap(False)
+    daemon = t.daemon(host, [], daemon={'deny_addresses': []})
+    status, out = check(t, daemon, mailbox(t, host, 'ann'))
+    assert status == 1
+    in_order(out, 'smtp', 'ok the login is accepted', 'imap', 'FAILED',
+             'Sends, but replies are not read.', 'what to do')
+
+
+@test('check, login works but the folder does not open: the likeliest name')
+def check_folder(t):
+    host = real(t, 'ann')
+    session = log_in(host, 'ann', t.secret('ann'))
+    for folder in ('Gesendet', 'Entw&APw-rfe', 'Archive'):
+        assert session.create(folder)[0] == 'OK'
+    session.logout()
+    daemon = t.daemon(host, [], daemon={'deny_addresses': []})
+    for wanted, suggest in (('Sent', 'Gesendet'), ('Drafts', 'Entwürfe'), ('Achive', 'Archive'),
+                            ('INBOX.Archive', 'Archive')):
+        status, out = check(t, daemon, mailbox(t, host, 'ann', imap={'mailbox': wanted}))
+        assert status == 1
+        in_order(out, 'imap', 'ok the login is accepted',
+                 'FAILED the folder %s does not open' % wanted,
+                 'cause folder_missing at select', 'server NO ',
+                 'likely meant: "%s"' % suggest, 'Sends, but replies are not read.',
+                 'what to do Set mailbox to "%s".' % suggest)
+    session = log_in(host, 'ann', t.secret('ann'))
+    session.create('Box/Inner')
+    session.logout()
+    status, out = check(t, daemon, mailbox(t, host, 'ann', imap={'mailbox': 'Box'}))
+    assert status == 0 or 'holds folders alone' in out, out
+
+
+@test('check --send: Postfix takes the message, Dovecot has it, and it alone is deleted')
+def check_send(t):
+    host = real(t, 'ann')
+    daemon = t.daemon(host, [], daemon={'deny_addresses': []})
+    other = 'Subject: another\r\nMessage-ID: <another@test.example>\r\n\r\nx\r\n'
+    session = log_in(host, 'ann', t.secret('ann'))
+    session.append('INBOX', None, None, other.encode())
+    session.append('INBOX', '\\Deleted', None, other.encode())
+    settings = mailbox(t, host, 'ann')
+    status, out = check(t, daemon, settings, '--send')
+    assert status == 0, out
+    in_order(out, 'ok the message is accepted', 'ok the message arrives', 'mail came last at',
+             'the test message arrived in INBOX', 'and was deleted', 'all is well')
+    session.select('INBOX', readonly=True)
+    left = session.uid('FETCH', '1:*', '(FLAGS)')[1]
+    assert len(left) == 2 and not any(b'Seen' in flags for flags in left), left
+    session.logout()
 
 
 # --- servers that go and come -----------------------------------------------------------------
