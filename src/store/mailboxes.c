@@ -147,6 +147,22 @@ sync_dir(const char *dir)
 	return err;
 }
 
+/* What a crash left of one: its log would be played into the next. */
+static void
+unlink_left(const char *dir)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[sizeof(NEW_NAME) + 8];
+
+	for (size_t i = 0; i < COUNT_OF(suffixes) && fd >= 0; i++) {
+		snprintf(name, sizeof(name), NEW_NAME "%s", suffixes[i]);
+		unlinkat(fd, name, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 /* A new one, whole, and then by its name. */
 static enum err
 make(struct mailboxes_file *file, const char *new_path, struct fault *why)
@@ -155,7 +171,7 @@ make(struct mailboxes_file *file, const char *new_path, struct fault *why)
 	mode_t mask = umask(0077);
 	enum err err;
 
-	unlink(new_path); /* of a crash */
+	unlink_left(file->dir);
 	err = store_database_open(&database, new_path, true, &made, why);
 	umask(mask);
 	/* Its log goes into it. */
