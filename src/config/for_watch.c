@@ -23,6 +23,31 @@ put_side(const struct mailbox_settings *mailbox, const struct mailbox_settings *
 	};
 }
 
+static void
+put_mailbox(const struct mailbox_settings *mailbox, const struct mailbox_settings *before,
+	struct watch_mailbox *out)
+{
+	out->name = mailbox->name;
+	out->address = mailbox->address;
+	out->is_enabled = mailbox->is_enabled;
+	out->labels = &mailbox->labels;
+	for (size_t side = 0; side < SIDE_COUNT; side++)
+		put_side(mailbox, before, (enum side)side, &out->sides[side]);
+}
+
+static void
+put_settings(const struct settings *settings, const struct watch_mailbox *mailboxes, size_t count,
+	struct watch_settings *out)
+{
+	*out = (struct watch_settings){
+		.limits = settings->limits,
+		.mailboxes = mailboxes,
+		.mailbox_count = count,
+		.servers = settings->servers,
+		.server_count = settings->server_count,
+	};
+}
+
 enum err
 settings_for_watch(const struct settings *settings, const struct settings *before,
 	struct watch_mailbox **mailboxes, struct watch_settings *out)
@@ -36,20 +61,19 @@ settings_for_watch(const struct settings *settings, const struct settings *befor
 		const struct mailbox_settings *old =
 			before ? settings_find(before, bytes_of(mailbox->name)) : NULL;
 
-		made[i].name = mailbox->name;
-		made[i].address = mailbox->address;
-		made[i].is_enabled = mailbox->is_enabled;
-		made[i].labels = &mailbox->labels;
-		for (size_t side = 0; side < SIDE_COUNT; side++)
-			put_side(mailbox, old, (enum side)side, &made[i].sides[side]);
+		put_mailbox(mailbox, old, &made[i]);
 	}
 	*mailboxes = made;
-	*out = (struct watch_settings){
-		.limits = settings->limits,
-		.mailboxes = made,
-		.mailbox_count = settings->mailbox_count,
-		.servers = settings->servers,
-		.server_count = settings->server_count,
-	};
+	put_settings(settings, made, settings->mailbox_count, out);
 	return ERR_OK;
+}
+
+void
+settings_for_watch_one(const struct settings *settings, const struct mailbox_settings *one,
+	const struct mailbox_settings *before, struct watch_mailbox *mailbox,
+	struct watch_settings *out)
+{
+	*mailbox = (struct watch_mailbox){ 0 };
+	put_mailbox(one, before, mailbox);
+	put_settings(settings, mailbox, 1, out);
 }

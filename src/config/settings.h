@@ -154,6 +154,11 @@ void settings_for_review(const struct mailbox_settings *mailbox, struct review_m
 CHECKED enum err settings_for_watch(const struct settings *settings, const struct settings *before,
 	struct watch_mailbox **mailboxes, struct watch_settings *out);
 
+/* The same of one mailbox; before: what it was, NULL: new. out->mailboxes is mailbox. */
+void settings_for_watch_one(const struct settings *settings, const struct mailbox_settings *one,
+	const struct mailbox_settings *before, struct watch_mailbox *mailbox,
+	struct watch_settings *out);
+
 /* The plan of -t (contract 2): logins a day and side per mailbox, probes per minute by server,
  * intervals that result, memory. At most 40 servers and 40 mailboxes are listed, the rest summed.
  */

@@ -293,8 +293,17 @@ apply_plan(struct watch *watch, struct plan *plan, struct watched **begun, size_
 	plan_done(watch, plan);
 }
 
-enum err
-watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch_settings *settings,
+static void
+sweep(struct watch *watch)
+{
+	account_sweep(watch);
+	certificates_sweep(watch);
+	peers_sweep(watch);
+}
+
+/* is_whole: what settings do not name is gone. */
+static enum err
+configure(struct watch *watch, const struct watch_settings *settings, bool is_whole,
 	struct watch_changes *changes)
 {
 	size_t count = settings->mailbox_count, joined = 0, begun_count = 0;
@@ -302,7 +311,6 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 	struct watched **begun = calloc(SIDE_COUNT * count + 1, sizeof(struct watched *));
 	enum err err = plans && begun ? ERR_OK : ERR_MEMORY;
 
-	watch_enter(watch, now, wall);
 	*changes = (struct watch_changes){ 0 };
 	if (err == ERR_OK)
 		err = prepare(watch, settings, plans, &joined);
@@ -313,21 +321,54 @@ watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch
 		return err;
 	}
 	if (!watch->is_configured) {
-		watch->grid_us = wall.us - now.us;
-		watch->began = now;
-		watch->first_next = now;
+		watch->grid_us = watch->wall.us - watch->now.us;
+		watch->began = watch->now;
+		watch->first_next = watch->now;
 		row_forget_clean(watch);
 	}
 	apply_limits(watch, settings);
-	remove_unseen(watch, plans, count, changes);
+	if (is_whole)
+		remove_unseen(watch, plans, count, changes);
 	for (size_t i = 0; i < count; i++)
 		apply_plan(watch, &plans[i], begun, &begun_count, changes);
 	schedule_begun(watch, begun, begun_count);
-	claim_rest(watch);
-	watch->sweep_at = now;
+	if (is_whole)
+		claim_rest(watch);
+	watch->sweep_at = watch->now;
 	watch->is_configured = true;
 	free(begun);
 	free(plans);
-	watch_tick(watch, now, wall);
+	watch_tick(watch, watch->now, watch->wall);
 	return ERR_OK;
+}
+
+enum err
+watch_configure(struct watch *watch, mono_t now, wall_t wall, const struct watch_settings *settings,
+	struct watch_changes *changes)
+{
+	watch_enter(watch, now, wall);
+	return configure(watch, settings, true, changes);
+}
+
+enum err
+watch_put(struct watch *watch, mono_t now, wall_t wall, const struct watch_settings *settings,
+	struct watch_changes *changes)
+{
+	watch_enter(watch, now, wall);
+	return configure(watch, settings, false, changes);
+}
+
+bool
+watch_remove(struct watch *watch, mono_t now, wall_t wall, struct bytes name)
+{
+	struct mailbox *mailbox;
+
+	watch_enter(watch, now, wall);
+	HASH_FIND(hh, watch->by_name, name.at, name.len, mailbox);
+	if (!mailbox)
+		return false;
+	apply_removal(watch, mailbox);
+	sweep(watch);
+	watch_tick(watch, now, wall);
+	return true;
 }

@@ -176,6 +176,13 @@ struct watch_changes {
 CHECKED enum err watch_configure(struct watch *watch, mono_t now, wall_t wall,
 	const struct watch_settings *settings, struct watch_changes *changes);
 
+/* One mailbox more, or one that changed: settings are as of watch_configure(), but name it alone.
+ * All others stay as they are. ERR_MEMORY: nothing changed */
+CHECKED enum err watch_put(struct watch *watch, mono_t now, wall_t wall,
+	const struct watch_settings *settings, struct watch_changes *changes);
+/* One less, as if it were gone from the settings. False: there is none of this name. */
+bool watch_remove(struct watch *watch, mono_t now, wall_t wall, struct bytes name);
+
 /* ---- time and verdicts */
 
 /* Call at or after watch_wake(), and after a wake-up from suspend. */
