@@ -59,6 +59,10 @@ struct control_calls {
 	 * or too many at once: again in *retry_us; why has the words. */
 	enum err (*check)(void *owner, const struct control_check *check, uint64_t request,
 		int64_t *retry_us, struct fault *why);
+	/* control_put_done(request, …) comes once, when it is durable and watched. mailbox is the
+	 * callee's, also on failure; NULL: the one of this name is taken away. ERR_MEMORY */
+	enum err (*put)(void *owner, struct bytes name, struct sealed_mailbox *mailbox,
+		uint64_t request, const char *who);
 	/* Nobody waits for it any more. */
 	void (*check_gone)(void *owner, uint64_t request);
 	void (*health)(void *owner, struct control_health *out);
@@ -102,6 +106,21 @@ void control_told(struct control *control, struct told *told);
 void control_check_step(struct control *control, uint64_t request, struct bytes line);
 void control_check_done(
 	struct control *control, uint64_t request, struct bytes document, int64_t retry_us);
+/* What became of a mailbox that was put or taken away. */
+enum control_put {
+	CONTROL_PUT_NEW,
+	CONTROL_PUT_CHANGED,
+	CONTROL_PUT_GONE,    /* taken away */
+	CONTROL_PUT_NO_SUCH, /* there was none to take away */
+	CONTROL_PUT_IN_FILE, /* a file has the name by now */
+	CONTROL_PUT_NO_KEY,  /* it cannot be sealed: why */
+	CONTROL_PUT_UNFIT,   /* kept, and does not go with the settings of now: why */
+	CONTROL_PUT_FAILED,  /* it could not be kept: why */
+	CONTROL_PUT_COUNT
+};
+
+void control_put_done(struct control *control, uint64_t request, enum control_put outcome,
+	struct bytes name, const struct fault *why);
 void control_probe_done(struct control *control, uint64_t request);
 void control_reload_done(struct control *control, uint64_t request, enum err err,
 	const struct complaints *complaints, const struct watch_changes *changes);

@@ -218,9 +218,11 @@ exchange_answer(struct exchange *exchange, int status, const char *type, struct 
 	char length[24];
 
 	assert(exchange->state == EXCHANGE_ASKED && !exchange->calls);
-	exchange_header(exchange, "Content-Type", type);
-	snprintf(length, sizeof(length), "%zu", body.len);
-	exchange_header(exchange, "Content-Length", length);
+	if (type) { /* RFC 9110 8.6: no length with 204 */
+		exchange_header(exchange, "Content-Type", type);
+		snprintf(length, sizeof(length), "%zu", body.len);
+		exchange_header(exchange, "Content-Length", length);
+	}
 	if (exchange->method != METHOD_HEAD) {
 		content = evbuffer_new();
 		if (content)

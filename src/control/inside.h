@@ -172,5 +172,7 @@ route_handler change_resume;
 route_handler change_reload;
 route_handler change_test_alert;
 route_handler change_check;
+route_handler change_put;
+route_handler change_remove;
 
 #endif

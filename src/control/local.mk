@@ -8,5 +8,5 @@ src_control_libcontrol_a_SOURCES = \
 	src/control/problem.c src/control/problem.h \
 	src/control/select.c src/control/select.h \
 	src/control/routes.c src/control/walk.c src/control/views.c \
-	src/control/reads.c src/control/body.c src/control/probes.c src/control/check.c src/control/changes.c \
+	src/control/reads.c src/control/body.c src/control/probes.c src/control/check.c src/control/mailboxes.c src/control/changes.c \
 	src/control/status.c src/control/events.c src/control/metrics.c

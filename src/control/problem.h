@@ -23,6 +23,7 @@
 	X(PAUSED, "paused", 409, "The mailbox is paused")                                          \
 	X(DISABLED, "disabled", 409, "The mailbox is switched off in the settings")                \
 	X(LOGINS_HELD, "logins_held", 409, "Logins are held back")                                 \
+	X(IN_FILE, "in_file", 409, "A settings file defines this mailbox")                         \
 	X(CONFLICT, "conflict", 409, "Not in this state")                                          \
 	X(INVALID, "invalid", 422, "The request's values cannot be used")                          \
 	X(SETTINGS_REFUSED, "settings_refused", 422,                                               \

@@ -13,6 +13,8 @@ static const struct route {
 } routes[] = {
 	{ METHOD_GET, "/v1/status", false, status_answer },
 	{ METHOD_GET, "/v1/mailboxes/*", false, read_mailbox },
+	{ METHOD_PUT, "/v1/mailboxes/*", true, change_put },
+	{ METHOD_DELETE, "/v1/mailboxes/*", true, change_remove },
 	{ METHOD_GET, "/v1/events", false, events_answer },
 	{ METHOD_GET, "/v1/causes", false, read_causes },
 	{ METHOD_GET, "/healthz", false, read_health },
@@ -212,6 +214,13 @@ route(struct request *request, const struct path *path)
 
 	if (!found)
 		return;
+	if (request->name.at && !mailbox_name_is_valid(request->name) &&
+		found->handle == change_put) {
+		problem_answer_fault(request->exchange, "name",
+			"A name has 1 to 64 of A-Z a-z 0-9 . _ @ + -, a letter, a digit or _ "
+			"first.");
+		return;
+	}
 	if (request->name.at && !mailbox_name_is_valid(request->name)) {
 		problem_answer(request->exchange, PROBLEM_NO_SUCH_MAILBOX,
 			"No mailbox can have this name.", NULL);

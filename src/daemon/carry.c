@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
+#include "daemon/mailboxes.h"
 #include "diagnose/words.h"
 
 /* ---- commands */
@@ -315,7 +316,14 @@ on_anew(void *owner)
 		carry_last(daemon);
 }
 
-const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_anew, on_trouble };
+static void
+on_changed(void *owner, struct writer_change *change, enum err err, const struct fault *why)
+{
+	mailboxes_changed(owner, change, err, why);
+}
+
+const struct outbox_calls carry_outbox_calls = { on_shown, on_leave, on_anew, on_trouble,
+	on_changed };
 
 /* ---- the daemon's own events */
 

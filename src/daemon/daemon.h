@@ -7,6 +7,7 @@
  *	carry.c    carries out what watch decides       tick.c     what is looked after every 2 s
  *	loops.c    the probing threads                  outbox.c   durable, then told (writer.c)
  *	checks.c   checks: guests among the probes
+ *	mailboxes.c  those set over the socket
  *	requests.c what the socket asks for             signals.c  TERM, INT, HUP, USR1
  *	notify.c   systemd: ready, status, watchdog     figures.c  counts, health, own metrics
  *	clock.c    the wall clock was set, or is wrong
@@ -24,6 +25,7 @@
 struct event_base;
 struct event;
 struct checks;
+struct mailboxes;
 struct reload;
 struct notify;
 
@@ -39,6 +41,7 @@ struct daemon {
 	struct loops *loops;
 	struct control *control;
 	struct checks *checks;
+	struct mailboxes *mailboxes;
 	struct reload *reload;
 	struct notify *notify;
 	struct event *signals[DAEMON_SIGNALS];

@@ -7,6 +7,7 @@ src_mboxwatchd_SOURCES = \
 	src/daemon/figures.c \
 	src/daemon/load.c src/daemon/load.h \
 	src/daemon/loops.c src/daemon/loops.h \
+	src/daemon/mailboxes.c src/daemon/mailboxes.h \
 	src/daemon/main.c \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/notify.c src/daemon/notify.h \

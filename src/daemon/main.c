@@ -18,6 +18,7 @@
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/load.h"
+#include "daemon/mailboxes.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/reload.h"
@@ -136,6 +137,7 @@ static void
 daemon_done(struct daemon *daemon)
 {
 	checks_free(daemon);
+	mailboxes_free(daemon);
 	notify_free(daemon->notify);
 	store_close(daemon->store);
 	watch_free(daemon->watch);

@@ -179,6 +179,15 @@ outbox_leave(struct outbox *outbox, uint64_t token, bool is_allowed)
 	leaves[outbox->turn_waits->leave_count++] = (struct leave){ token, is_allowed };
 }
 
+enum err
+outbox_change(struct outbox *outbox, struct writer_change change)
+{
+	if (begin_turn(outbox))
+		return writer_turn_change(outbox->turn, change);
+	writer_change_done(&change);
+	return ERR_MEMORY;
+}
+
 void
 outbox_flush(struct outbox *outbox)
 {
@@ -362,6 +371,10 @@ on_writer_reports(evutil_socket_t fd, short what, void *arg)
 			break;
 		case WRITER_PAGE:
 			on_page(outbox, report);
+			break;
+		case WRITER_CHANGED:
+			outbox->calls->changed(
+				outbox->owner, &report->change, report->err, &report->why);
 			break;
 		default: /* WELL: its STORED has said so */
 			break;

@@ -25,6 +25,10 @@ struct outbox_calls {
 	/* The store could be opened, late: all rows are to be put again. */
 	void (*anew)(void *owner);
 	void (*trouble)(void *owner, enum trouble kind, bool is_over, const char *detail);
+	/* A mailbox of the socket's was set or taken away, or err says why not; the callee may take
+	 * what change holds. */
+	void (*changed)(
+		void *owner, struct writer_change *change, enum err err, const struct fault *why);
 };
 
 /*
@@ -42,6 +46,9 @@ void outbox_event(struct outbox *outbox, struct told *told, const char *sink);
 void outbox_leave(struct outbox *outbox, uint64_t token, bool is_allowed);
 /* Everything that was put is let go of. */
 bool outbox_is_idle(const struct outbox *outbox);
+/* What change holds is the outbox's, also on ERR_MEMORY. Else calls->changed() comes, and never
+ * before it is durable: here nobody's patience ends. */
+CHECKED enum err outbox_change(struct outbox *outbox, struct writer_change change);
 /* The end of a turn. Nothing where it gathered nothing. */
 void outbox_flush(struct outbox *outbox);
 /* False: rows cannot be written now, or the disk hangs; why says so. */

@@ -15,13 +15,16 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "daemon/load.h"
+#include "daemon/mailboxes.h"
 #include "daemon/notify.h"
 
 struct load {
 	struct queue_node node;
 	struct settings_paths paths;
 	struct settings *settings;
-	char *helo_name; /* this host's, where the settings have none */
+	char *helo_name;		   /* this host's, where the settings have none */
+	struct sealed_mailbox **mailboxes; /* set over the socket, as of the begin */
+	size_t mailbox_count;
 	struct complaints complaints;
 	enum err err;
 	struct queue *done;
@@ -53,6 +56,9 @@ load_run(void *arg)
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	load->err = settings_load(&load->paths, &load->settings, &load->complaints);
 	if (load->err == ERR_OK)
+		load->err = settings_join(
+			load->settings, load->mailboxes, load->mailbox_count, &load->complaints);
+	if (load->err == ERR_OK)
 		load->err = load_helo_name(load->settings, &load->helo_name);
 	queue_put(load->done, &load->node);
 	return NULL;
@@ -63,6 +69,7 @@ load_free(struct load *load)
 {
 	settings_free(load->settings);
 	free(load->helo_name);
+	mailboxes_let_go(load->mailboxes, load->mailbox_count);
 	complaints_done(&load->complaints);
 	free(load);
 }
@@ -99,11 +106,13 @@ load_begin(struct reload *reload)
 	if (load) {
 		load->paths = reload->daemon->paths;
 		load->done = reload->done;
-		if (pthread_create(&reload->thread, NULL, load_run, load) == 0) {
+		if (mailboxes_lend(reload->daemon, &load->mailboxes, &load->mailbox_count) ==
+				ERR_OK &&
+			pthread_create(&reload->thread, NULL, load_run, load) == 0) {
 			reload->is_loading = true;
 			return;
 		}
-		free(load);
+		load_free(load);
 	}
 	answer_all(reload, NULL, &(struct watch_changes){ 0 });
 	carry_tell(
@@ -135,7 +144,9 @@ apply(struct reload *reload, struct load *load, struct watch_changes *changes)
 	char *helo_name_before = daemon->helo_name;
 	struct probes_settings probes;
 
-	load->err = settings_for_watch(load->settings, before, &mailboxes, &settings);
+	load->err = mailboxes_catch_up(daemon, load->settings);
+	if (load->err == ERR_OK)
+		load->err = settings_for_watch(load->settings, before, &mailboxes, &settings);
 	if (load->err == ERR_OK)
 		load->err =
 			watch_configure(daemon->watch, mono_now(), wall_now(), &settings, changes);

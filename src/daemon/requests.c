@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
+#include "daemon/mailboxes.h"
 #include "daemon/reload.h"
 
 static enum err
@@ -86,6 +87,19 @@ on_check(void *owner, const struct control_check *check, uint64_t request, int64
 	return err;
 }
 
+static enum err
+on_put(void *owner, struct bytes name, struct sealed_mailbox *mailbox, uint64_t request,
+	const char *who)
+{
+	struct daemon *daemon = owner;
+	enum err err = mailboxes_ask(daemon, name, mailbox, request);
+
+	log_info("mailbox %.*s: %s asked for by %s", BYTES_ARG(name), mailbox ? "PUT" : "DELETE",
+		who);
+	carry_out(daemon);
+	return err;
+}
+
 static void
 on_check_gone(void *owner, uint64_t request)
 {
@@ -115,6 +129,7 @@ const struct control_calls request_calls = {
 	.reload = on_reload,
 	.test_alert = on_test_alert,
 	.check = on_check,
+	.put = on_put,
 	.check_gone = on_check_gone,
 	.health = on_health,
 	.metrics = on_metrics,

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "daemon/clock.h"
 #include "daemon/load.h"
+#include "daemon/mailboxes.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/signals.h"
@@ -23,6 +24,7 @@ struct start {
 	size_t damaged; /* rows that cannot be used */
 	bool was_clean; /* the last end was one: watch_end() wrote so */
 	struct fault trouble;
+	struct fault mailboxes_trouble;
 };
 
 /* The way out of a start that failed. */
@@ -89,6 +91,20 @@ start_state(struct start *start)
 	} else if (restore(start, &why) != ERR_OK && !start->trouble.text[0]) {
 		start->trouble = why;
 	}
+	return EXIT_ENDED;
+}
+
+/* H6-06: what lies there cannot be read: it stays, and the rest is watched. */
+static enum exit_status
+start_mailboxes(struct start *start)
+{
+	enum err err = mailboxes_start(start->daemon, &start->mailboxes_trouble);
+
+	if (err == ERR_MEMORY)
+		return failed("mailboxes", err, NULL);
+	if (err != ERR_OK)
+		log_error("mailboxes set over the socket are not watched: %s",
+			start->mailboxes_trouble.text);
 	return EXIT_ENDED;
 }
 
@@ -217,6 +233,11 @@ tell_start(struct start *start)
 	}
 	if (start->trouble.text[0])
 		carry_mended(daemon, TROUBLE_STATE, start->trouble.text);
+	if (start->mailboxes_trouble.text[0]) {
+		fault_set(&start->trouble, "mailboxes set over the socket are not watched: %.200s",
+			start->mailboxes_trouble.text);
+		carry_trouble(daemon, TROUBLE_STATE, false, start->trouble.text);
+	}
 	carry_out(daemon);
 	clock_look(daemon);
 	figures_put_counts(daemon, &counts);
@@ -229,8 +250,9 @@ tell_start(struct start *start)
 enum exit_status
 start(struct daemon *daemon, const char *state_dir, const char *socket)
 {
-	static enum exit_status (*const steps[])(struct start * start) = { start_state, start_watch,
-		start_socket, start_outbox, start_loops, start_rest, tell_start };
+	static enum exit_status (*const steps[])(struct start * start) = { start_state,
+		start_mailboxes, start_watch, start_socket, start_outbox, start_loops, start_rest,
+		tell_start };
 	struct start start = { .daemon = daemon, .state_dir = state_dir, .socket = socket };
 	enum exit_status status = EXIT_ENDED;
 

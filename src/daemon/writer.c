@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "config/settings.h"
+
 #define RETRY_MS 1000
 #define LOOK_AFTER_US (10 * US_PER_S) /* H6-16: within a minute */
 #define CLEAN_EVERY_EVENTS 500
@@ -44,8 +46,10 @@ struct writer {
 	size_t sink_count;
 	bool are_sinks_stored;
 	struct writer_page pages[STORE_SINKS_MOST]; /* by sink; most 0: none asked for */
-	uint64_t ticket;			    /* of the last turn taken */
-	uint64_t ticket_stored;			    /* reported */
+	struct writer_change *changes;
+	size_t change_count;
+	uint64_t ticket;	/* of the last turn taken */
+	uint64_t ticket_stored; /* reported */
 	uint64_t lost;
 	uint64_t dropped;
 	bool is_failing;
@@ -129,6 +133,29 @@ writer_turn_page(struct writer_turn *turn, struct writer_page page)
 	return ERR_OK;
 }
 
+void
+writer_change_done(struct writer_change *change)
+{
+	free(change->name);
+	free(change->key_file);
+	sealed_mailbox_free(change->mailbox);
+	*change = (struct writer_change){ 0 };
+}
+
+enum err
+writer_turn_change(struct writer_turn *turn, struct writer_change change)
+{
+	struct writer_change *changes = grown(turn->changes, turn->change_count, sizeof(*changes));
+
+	if (!changes) {
+		writer_change_done(&change);
+		return ERR_MEMORY;
+	}
+	turn->changes = changes;
+	turn->changes[turn->change_count++] = change;
+	return ERR_OK;
+}
+
 static void
 row_done(struct writer_row *row)
 {
@@ -148,6 +175,9 @@ writer_turn_free(struct writer_turn *turn)
 	free(turn->rows);
 	free(turn->events);
 	free(turn->cursors);
+	for (size_t i = 0; i < turn->change_count; i++)
+		writer_change_done(&turn->changes[i]);
+	free(turn->changes);
 	free(turn->pages);
 	free(turn);
 }
@@ -212,6 +242,38 @@ wait_cursor(struct writer *writer, const struct writer_cursor *cursor)
 		writer->cursors[writer->cursor_count++] = *cursor;
 }
 
+static enum err
+wait_change(struct writer *writer, struct writer_change *change)
+{
+	struct writer_change *changes =
+		grown(writer->changes, writer->change_count, sizeof(*changes));
+
+	if (!changes)
+		return ERR_MEMORY;
+	writer->changes = changes;
+	writer->changes[writer->change_count++] = *change;
+	*change = (struct writer_change){ 0 };
+	return ERR_OK;
+}
+
+static void
+report_change(
+	struct writer *writer, struct writer_change *change, enum err err, const struct fault *why)
+{
+	struct writer_report *report = calloc(1, sizeof(*report));
+
+	if (!report) {
+		writer_change_done(change); /* whoever asked waits for its own deadline */
+		return;
+	}
+	report->kind = WRITER_CHANGED;
+	report->err = err;
+	report->why = *why;
+	report->change = *change;
+	*change = (struct writer_change){ 0 };
+	queue_put(writer->reports, &report->node);
+}
+
 static void
 wait_turn(struct writer *writer, struct writer_turn *turn)
 {
@@ -224,6 +286,10 @@ wait_turn(struct writer *writer, struct writer_turn *turn)
 		wait_cursor(writer, &turn->cursors[i]);
 	for (size_t i = 0; i < turn->page_count; i++)
 		writer->pages[turn->pages[i].sink] = turn->pages[i];
+	for (size_t i = 0; i < turn->change_count; i++) {
+		if (wait_change(writer, &turn->changes[i]) != ERR_OK)
+			report_change(writer, &turn->changes[i], ERR_MEMORY, &(struct fault){ "" });
+	}
 	writer->ticket = turn->ticket;
 	writer_turn_free(turn);
 }
@@ -420,6 +486,50 @@ write_round(struct writer *writer, bool is_last)
 	}
 }
 
+/* Those that cannot be sealed are told and fall out; what is left is in order. */
+static void
+seal_changes(struct writer *writer)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < writer->change_count; i++) {
+		struct writer_change *change = &writer->changes[i];
+		struct fault why = { "" };
+		enum err err = ERR_OK;
+
+		if (change->mailbox)
+			err = settings_seal(change->mailbox, change->key_file, &why);
+		if (err == ERR_OK)
+			writer->changes[left++] = *change;
+		else
+			report_change(writer, change, err, &why);
+	}
+	writer->change_count = left;
+}
+
+/* All that came together in one transaction: many clients share one sync of the disk. */
+static void
+make_changes(struct writer *writer)
+{
+	struct fault why = { "" };
+	struct store_change *changes;
+	enum err err = ERR_MEMORY;
+
+	seal_changes(writer);
+	if (writer->change_count == 0)
+		return;
+	changes = calloc(writer->change_count, sizeof(*changes));
+	for (size_t i = 0; i < writer->change_count && changes; i++)
+		changes[i] = (struct store_change){ writer->changes[i].name,
+			writer->changes[i].mailbox };
+	if (changes)
+		err = store_change_mailboxes(writer->store, changes, writer->change_count, &why);
+	free(changes);
+	for (size_t i = 0; i < writer->change_count; i++)
+		report_change(writer, &writer->changes[i], err, &why);
+	writer->change_count = 0;
+}
+
 /* The trouble is over with the next turn: its own event's. */
 static void
 look_after_file(struct writer *writer)
@@ -470,6 +580,7 @@ writer_run(void *arg)
 			node = next;
 		}
 		write_round(writer, is_ending);
+		make_changes(writer);
 		read_pages(writer);
 		look_after_file(writer);
 	}
@@ -497,6 +608,9 @@ writer_free(struct writer *writer)
 	queue_free(writer->turns, drop_turn);
 	queue_free(writer->reports, drop_report);
 	drop_waiting(writer);
+	for (size_t i = 0; i < writer->change_count; i++)
+		writer_change_done(&writer->changes[i]);
+	free(writer->changes);
 	free(writer->events);
 	store_close(writer->store);
 	free(writer);
@@ -554,6 +668,7 @@ writer_report_free(struct writer_report *report)
 	for (size_t i = 0; i < report->event_count; i++)
 		told_free(report->events[i]);
 	free(report->events);
+	writer_change_done(&report->change);
 	free(report);
 }
 

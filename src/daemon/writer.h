@@ -34,6 +34,14 @@ struct writer_page {
 	size_t most;
 };
 
+/* A mailbox of the socket's that is set, or taken away: answered by a WRITER_CHANGED. */
+struct writer_change {
+	uint64_t request;
+	char *name;
+	struct sealed_mailbox *mailbox; /* NULL: taken away; the writer seals it */
+	char *key_file;
+};
+
 /* One turn; all of it is the writer's once put. */
 struct writer_turn {
 	struct queue_node node;
@@ -46,6 +54,8 @@ struct writer_turn {
 	size_t cursor_count;
 	struct writer_page *pages;
 	size_t page_count;
+	struct writer_change *changes;
+	size_t change_count;
 };
 
 enum writer_report_kind {
@@ -54,6 +64,7 @@ enum writer_report_kind {
 	WRITER_WELL,	/* it can be again, and all that waited was written */
 	WRITER_ANEW,	/* the store could be opened, late, and has no rows: all are to be put */
 	WRITER_PAGE,	/* events: what was stored before this report and is behind `after` */
+	WRITER_CHANGED, /* change is durable, or err says why it is not made */
 	WRITER_REPORT_COUNT
 };
 
@@ -66,9 +77,11 @@ struct writer_report {
 	uint64_t dropped; /* events so far that STORE_EVENTS_MOST took before a sink had them */
 	struct fault why;
 	size_t sink;	      /* PAGE */
-	enum err err;	      /* PAGE: OK, or why there are fewer events than there could be */
+	enum err err;	      /* PAGE: OK, or why there are fewer events than there could be;
+				 CHANGED: ERR_INVALID: the key cannot be used; why says so */
 	struct told **events; /* PAGE: an owner each, writer_report_free() drops it */
 	size_t event_count;
+	struct writer_change change; /* CHANGED */
 };
 
 /* store is the writer's from here on (also on failure). ERR_MEMORY, ERR_IO (no thread) */
@@ -85,6 +98,10 @@ CHECKED enum err writer_turn_event(struct writer_turn *turn, struct told *told);
 CHECKED enum err writer_turn_cursor(struct writer_turn *turn, const char *sink, struct ulid id);
 /* sink below STORE_SINKS_MOST. Of several for one sink that wait together the last is answered. */
 CHECKED enum err writer_turn_page(struct writer_turn *turn, struct writer_page page);
+/* What change holds is the turn's, also on failure. Changes are made in their order, each whole;
+ * unlike rows they are not tried again. */
+CHECKED enum err writer_turn_change(struct writer_turn *turn, struct writer_change change);
+void writer_change_done(struct writer_change *change);
 void writer_turn_free(struct writer_turn *turn);
 /* Never waits. */
 void writer_put(struct writer *writer, struct writer_turn *turn);
