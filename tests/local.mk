@@ -46,6 +46,7 @@ PYTHON_TESTS = \
 	tests/hostile/test_dialogue.py \
 	tests/hostile/test_kept.py \
 	tests/hostile/test_login.py \
+	tests/hostile/test_put.py \
 	tests/hostile/test_settings.py \
 	tests/hostile/test_sinks.py \
 	tests/hostile/test_socket.py \
