@@ -129,7 +129,11 @@ add_sealed(struct load *load, const struct sealed_mailbox *mailbox)
 	json_t *object = json_loads(mailbox->settings, 0, NULL);
 
 	load->sealed = mailbox;
-	if (object)
+	/* By the row's name, whatever the text has. */
+	if (json_is_object(object) &&
+		json_object_set_new(object, "name", json_string(mailbox->name)) != 0)
+		load->is_out_of_memory = true;
+	if (json_is_object(object))
 		load_object(load, object);
 	else
 		complaint_note(load->complaints, false, (struct place){ NULL, 0 }, NULL,
