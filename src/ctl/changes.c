@@ -1,6 +1,6 @@
 /*
- * changes.c: mboxwatchctl probe, pause, resume, reload, test-alert: what the daemon is asked to do.
- * Layer: ctl.
+ * changes.c: mboxwatchctl probe, pause, resume, reload, test-alert, remove: what the daemon is
+ * asked to do. Layer: ctl.
  */
 #include "ctl/ctl.h"
 
@@ -377,5 +377,27 @@ command_test_alert(const struct invocation *invocation)
 	json_decref(event);
 	answer_done(&answer);
 	buf_done(&body);
+	return status;
+}
+
+/* Of a file's mailbox the refusal names the file and the line. */
+enum exit_status
+command_remove(const struct invocation *invocation)
+{
+	const char *name = invocation->arguments[0];
+	struct answer answer = { 0 };
+	struct buf path = { 0 };
+	enum exit_status status;
+
+	buf_put_string(&path, "/v1/mailboxes/");
+	url_put(&path, bytes_of(name));
+	status = client_call(invocation->client,
+		&(struct call){ .path = path.at, .method = "DELETE", .about = name }, &answer);
+	if (status == EXIT_FINE) {
+		out_outside(invocation->out, bytes_of(name));
+		out_say(invocation->out, ": removed\n");
+	}
+	answer_done(&answer);
+	buf_done(&path);
 	return status;
 }

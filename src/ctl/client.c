@@ -350,6 +350,8 @@ set_up(struct intake *intake, const char *url, struct curl_slist *headers)
 	}
 	if (call->body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+	if (call->method)
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
 enum exit_status

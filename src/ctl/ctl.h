@@ -93,6 +93,8 @@ command_run command_reload;
 command_run command_causes;
 command_run command_metrics;
 command_run command_test_alert;
+command_run command_remove;
+command_run command_make_key;
 command_run command_version;
 
 /* ---- client.c: the daemon at its socket */
@@ -102,8 +104,9 @@ command_run command_version;
 #define LINE_MOST_ANSWER_BYTES ((size_t)1024 * 1024)
 
 struct call {
-	const char *path;  /* "/v1/status?…", percent-encoded */
-	const char *body;  /* of a POST; NULL: it is a GET */
+	const char *path;   /* "/v1/status?…", percent-encoded */
+	const char *body;   /* of a POST; NULL: it is a GET */
+	const char *method; /* NULL: by body */
 	const char *about; /* whom a refusal is about, in front of its words; NULL: that is clear */
 	int silence_s;	   /* so long nothing may come; 0: 20 s */
 	int deadline_s;	   /* for all of it; 0: 120 s; -1: none */

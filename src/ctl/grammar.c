@@ -56,6 +56,9 @@ static const struct command commands[] = {
 	{ "metrics", "", 0, 0, OPTION_BIT(OPTION_NO_DETAIL), command_metrics,
 		"figures for Prometheus" },
 	{ "test-alert", "[SINK]", 0, 1, 0, command_test_alert, "send a test to the sinks" },
+	{ "remove", "NAME", 1, 1, 0, command_remove,
+		"take away a mailbox that was set over the socket" },
+	{ "make-key", "FILE", 1, 1, 0, command_make_key, "make a key for daemon.state_key_file" },
 	{ "version", "", 0, 0, 0, command_version, "of this and of the daemon" },
 };
 
