@@ -6,6 +6,7 @@ check_PROGRAMS += \
 	tests/unit/config/test_plan \
 	tests/unit/config/test_rules \
 	tests/unit/config/test_scope \
+	tests/unit/config/test_sealed \
 	tests/unit/config/test_settings \
 	tests/unit/config/test_way
 
@@ -22,6 +23,8 @@ tests_unit_config_test_rules_SOURCES = tests/unit/config/test_rules.c tests/unit
 tests_unit_config_test_rules_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_scope_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_sealed_SOURCES = tests/unit/config/test_sealed.c tests/unit/config/fixture.h tests/unit/unit.h
+tests_unit_config_test_sealed_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_settings_SOURCES = tests/unit/config/test_settings.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_settings_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_way_SOURCES = tests/unit/config/test_way.c tests/unit/config/fixture.h tests/unit/unit.h

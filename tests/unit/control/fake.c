@@ -99,6 +99,19 @@ settings_of_object(const struct settings *settings, const json_t *object,
 	return ERR_MEMORY;
 }
 
+enum err
+settings_judge_put(
+	const struct settings *settings, const json_t *object, struct complaints *complaints)
+{
+	return ERR_MEMORY;
+}
+
+struct sealed_mailbox *
+settings_take_put(struct bytes name, json_t *object)
+{
+	return NULL;
+}
+
 void
 mailbox_settings_free(struct mailbox_settings *mailbox)
 {

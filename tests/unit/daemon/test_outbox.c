@@ -262,6 +262,8 @@ struct world {
 	unsigned ends[TROUBLE_COUNT];
 	bool is_open[TROUBLE_COUNT];
 	char detail[400]; /* of the last */
+	unsigned changes;
+	enum err change_err; /* of the last */
 };
 
 static void
@@ -306,7 +308,17 @@ on_anew(void *owner)
 	(void)owner;
 }
 
-static const struct outbox_calls world_calls = { on_shown, on_leave, on_anew, on_trouble };
+static void
+on_changed(void *owner, struct writer_change *change, enum err err, const struct fault *why)
+{
+	struct world *world = owner;
+
+	world->change_err = err;
+	world->changes++;
+}
+
+static const struct outbox_calls world_calls = { on_shown, on_leave, on_anew, on_trouble,
+	on_changed };
 
 static struct world *
 world_new(void)
@@ -440,6 +452,46 @@ test_outbox_tells_and_leaves_after_it_is_durable(void **state)
 	world_end(world);
 	assert_int_equal(stored_cursor(place, "journal"), 2);
 	assert_int_equal(stored_cursor(place, "syslog"), 2);
+}
+
+static struct writer_change
+change_of(const char *key_file)
+{
+	return (struct writer_change){
+		.name = strdup("support"),
+		.mailbox = sealed_mailbox_new(BYTES("support"), BYTES("{}")),
+		.key_file = strdup(key_file),
+	};
+}
+
+/* H5-14, H5-15: not before it is durable, and not with a key that is none. */
+static void
+test_outbox_changes_mailboxes_by_the_writer(void **state)
+{
+	struct place *place = *state;
+	struct world *world = world_start(place, 1);
+	char key[128];
+	FILE *file;
+
+	snprintf(key, sizeof(key), "%s/key", place->dir);
+	file = fopen(key, "we");
+	fwrite("0123456789abcdef0123456789abcdef", 1, 32, file);
+	fclose(file);
+	assert_ok(outbox_change(world->outbox, change_of(key)));
+	run_for(world, 50 * US_PER_MS);
+	assert_int_equal(world->changes, 0); /* the turn is not put yet */
+	outbox_flush(world->outbox);
+	for (int i = 0; i < 5000 && world->changes < 1; i++)
+		turn_loop(world);
+	assert_int_equal(world->changes, 1);
+	assert_ok(world->change_err);
+	assert_ok(outbox_change(world->outbox, change_of("/nonexistent/key")));
+	outbox_flush(world->outbox);
+	for (int i = 0; i < 5000 && world->changes < 2; i++)
+		turn_loop(world);
+	assert_int_equal(world->changes, 2);
+	assert_err_equal(world->change_err, ERR_INVALID);
+	world_end(world);
 }
 
 static void
@@ -867,6 +919,7 @@ test_outbox_takes_over_what_it_cannot_start_with(void **state)
 
 static const struct CMUnitTest tests[] = {
 	WITH_PLACE(test_outbox_tells_and_leaves_after_it_is_durable),
+	WITH_PLACE(test_outbox_changes_mailboxes_by_the_writer),
 	WITH_PLACE(test_outbox_tells_a_test_of_one_sink_to_that_alone),
 	WITH_PLACE(test_outbox_tells_all_the_same_over_a_broken_store_H6_04),
 	WITH_PLACE(test_outbox_writes_what_waited_when_the_store_is_well_again_H6_01),

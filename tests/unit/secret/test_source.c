@@ -2,6 +2,7 @@
 #include "../unit.h"
 
 #include "base/file.h"
+#include "base/seal.h"
 #include "secret/source.h"
 
 #include <event2/event.h>
@@ -264,6 +265,60 @@ test_credentials_stay_in_their_directory_H4_24(void **state)
 }
 
 static void
+test_sealed_secrets_open_by_their_key_alone_H5_15(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *key; /* NULL: no file */
+		size_t len;
+		const char *bound;
+		const char *word; /* NULL: it opens */
+	} cases[] = {
+		{ "the key", "0123456789abcdef0123456789abcdef", 32, "support", NULL },
+		{ "lost", NULL, 0, "support", "no such file" },
+		{ "31 bytes", "0123456789abcdef0123456789abcdef", 31, "support", "31 bytes" },
+		{ "another", "0123456789abcdef0123456789abcdeF", 32, "support", "another key" },
+		{ "another's", "0123456789abcdef0123456789abcdef", 32, "sales", "another key" },
+		{ "back", "0123456789abcdef0123456789abcdef", 32, "support", NULL },
+	};
+	struct sealed sealed = { 0 };
+	struct secret_source source = { .kind = SECRET_SEALED, .sealed = &sealed };
+	struct secret *secret = NULL;
+	struct world world;
+	struct seal_key key;
+	char path[128];
+
+	memcpy(key.bytes, cases[0].key, sizeof(key.bytes));
+	assert_ok(secret_new(BYTES("s3cret"), &secret));
+	assert_ok(seal_secret(&key, secret, BYTES("support"), &sealed.bytes));
+	snprintf(path, sizeof(path), "%s/state.key", folder);
+	world_begin(&world);
+	ask(&world, &source, false);
+	assert_int_equal(world.cause, CAUSE_SECRET_UNAVAILABLE);
+	assert_non_null(strstr(world.detail, "not set"));
+	source.path = path;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		unit_row(cases[i].name);
+		unlink(path);
+		if (cases[i].key)
+			put("state.key", cases[i].key, cases[i].len);
+		buf_clear(&sealed.bound);
+		buf_put_string(&sealed.bound, cases[i].bound);
+		ask(&world, &source, false);
+		if (cases[i].word) {
+			assert_int_equal(world.cause, CAUSE_SECRET_UNAVAILABLE);
+			assert_non_null(strstr(world.detail, cases[i].word));
+		} else {
+			assert_string_equal(world.secret, "s3cret");
+		}
+	}
+	world_end(&world);
+	secret_free(secret);
+	buf_done(&sealed.bytes);
+	buf_done(&sealed.bound);
+}
+
+static void
 test_commands_that_give_none_H4_22(void **state)
 {
 	static const struct {
@@ -361,6 +416,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_file_is_read_at_every_ask_H4_18),
 	cmocka_unit_test(test_a_value_is_as_it_is),
 	cmocka_unit_test(test_credentials_stay_in_their_directory_H4_24),
+	cmocka_unit_test(test_sealed_secrets_open_by_their_key_alone_H5_15),
 	cmocka_unit_test(test_commands_that_give_none_H4_22),
 	cmocka_unit_test(test_a_command_is_kept_until_it_is_doubted),
 };

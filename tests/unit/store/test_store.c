@@ -471,6 +471,168 @@ test_store_outlives_kill_9_H6_10(void **state)
 	}
 }
 
+/* ---- mailboxes set over the socket */
+
+struct kept {
+	struct sealed_mailbox *items[8];
+	size_t count;
+};
+
+static void
+on_mailbox(void *owner, struct sealed_mailbox *mailbox)
+{
+	struct kept *kept = owner;
+
+	assert_true(kept->count < COUNT_OF(kept->items));
+	kept->items[kept->count++] = mailbox;
+}
+
+static void
+drop_kept(struct kept *kept)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		sealed_mailbox_free(kept->items[i]);
+	kept->count = 0;
+}
+
+static enum err
+put_mailbox(struct store *store, const char *name, const char *settings, struct fault *why)
+{
+	struct sealed_mailbox *mailbox = sealed_mailbox_new(bytes_of(name), bytes_of(settings));
+	struct store_change change = { name, mailbox };
+	enum err err;
+
+	buf_put(&mailbox->sealed[SIDE_IMAP], BYTES("\0\1seal"));
+	err = store_change_mailboxes(store, &change, 1, why);
+	sealed_mailbox_free(mailbox);
+	return err;
+}
+
+static void
+test_store_keeps_mailboxes_beside_a_damaged_state_H6_06(void **state)
+{
+	struct place *place = *state;
+	struct store_opened how;
+	struct store *store = opened(place, &how);
+	struct fault why = { "" };
+	struct kept kept = { .count = 0 };
+	char path[128];
+	int fd;
+
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 0);
+	assert_ok(put_mailbox(store, "sales", "{}", &why));
+	assert_ok(put_mailbox(store, "support", "{\"a\":1}", &why));
+	assert_ok(put_mailbox(store, "support", "{\"a\":2}", &why));
+	assert_ok(store_change_mailboxes(store, &(struct store_change){ "sales", NULL }, 1, &why));
+	store_close(store);
+	snprintf(path, sizeof(path), "%s/state.db", place->dir);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	close(fd);
+	store = opened(place, &how);
+	assert_true(how.is_new);
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 1);
+	assert_string_equal(kept.items[0]->name, "support");
+	assert_string_equal(kept.items[0]->settings, "{\"a\":2}");
+	assert_int_equal(kept.items[0]->sealed[SIDE_SMTP].len, 0);
+	assert_bytes_equal(buf_bytes(&kept.items[0]->sealed[SIDE_IMAP]), BYTES("\0\1seal"));
+	drop_kept(&kept);
+	store_close(store);
+}
+
+/* It stays as it is, byte for byte, whatever is asked. */
+static void
+test_store_leaves_damaged_mailboxes_alone_H6_06(void **state)
+{
+	struct place *place = *state;
+	struct store_opened how;
+	struct store *store = opened(place, &how);
+	struct kept kept = { .count = 0 };
+	struct fault why = { "" };
+	struct stat about;
+	char path[128];
+	int fd;
+
+	assert_ok(put_mailbox(store, "support", "{}", &why));
+	store_close(store);
+	snprintf(path, sizeof(path), "%s/mailboxes.db", place->dir);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "garbage!", 8, 0), 8);
+	close(fd);
+	store = opened(place, &how);
+	assert_err_equal(store_mailboxes(store, on_mailbox, &kept, &why), ERR_DAMAGED);
+	assert_non_null(strstr(why.text, "mailboxes.db"));
+	why.text[0] = '\0';
+	assert_err_equal(put_mailbox(store, "sales", "{}", &why), ERR_DAMAGED);
+	assert_non_null(strstr(why.text, "mailboxes.db"));
+	assert_int_equal(kept.count, 0);
+	store_close(store);
+	assert_int_equal(stat(path, &about), 0);
+	fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, "SQLite f", 8, 0), 8);
+	close(fd);
+	store = opened(place, &how);
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 1);
+	drop_kept(&kept);
+	store_close(store);
+}
+
+/* H5-14: what a crash in the midst of its making left is no mailboxes.db, and none comes of it. */
+static void
+test_store_makes_mailboxes_whole_or_not_H5_14(void **state)
+{
+	static const char *const left[] = { "mailboxes.db.new", "mailboxes.db.new-wal" };
+	struct place *place = *state;
+	struct store_opened how;
+	struct store *store = opened(place, &how);
+	struct kept kept = { .count = 0 };
+	struct fault why = { "" };
+
+	for (size_t i = 0; i < COUNT_OF(left); i++) {
+		char path[128];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", place->dir, left[i]);
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(write(fd, "half", 4), 4);
+		close(fd);
+	}
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 0);
+	assert_ok(put_mailbox(store, "support", "{}", &why));
+	store_close(store);
+	store = opened(place, &how);
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 1);
+	drop_kept(&kept);
+	store_close(store);
+}
+
+/* All of them or none. */
+static void
+test_store_changes_mailboxes_in_one_transaction(void **state)
+{
+	struct place *place = *state;
+	struct store_opened how;
+	struct store *store = opened(place, &how);
+	struct sealed_mailbox *a = sealed_mailbox_new(BYTES("a"), BYTES("{}"));
+	struct sealed_mailbox *b = sealed_mailbox_new(BYTES("b"), BYTES("{}"));
+	struct store_change changes[] = { { "a", a }, { "b", b }, { "a", NULL } };
+	struct kept kept = { .count = 0 };
+	struct fault why = { "" };
+
+	assert_ok(store_change_mailboxes(store, changes, COUNT_OF(changes), &why));
+	assert_ok(store_mailboxes(store, on_mailbox, &kept, &why));
+	assert_int_equal(kept.count, 1);
+	assert_string_equal(kept.items[0]->name, "b");
+	drop_kept(&kept);
+	sealed_mailbox_free(a);
+	sealed_mailbox_free(b);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -498,6 +660,15 @@ main(void)
 			test_store_cleans_what_every_sink_has_taken, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(
 			test_store_outlives_kill_9_H6_10, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_keeps_mailboxes_beside_a_damaged_state_H6_06, make_place,
+			drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_leaves_damaged_mailboxes_alone_H6_06, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_makes_mailboxes_whole_or_not_H5_14, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(
+			test_store_changes_mailboxes_in_one_transaction, make_place, drop_place),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
