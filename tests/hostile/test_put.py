@@ -490,6 +490,43 @@ def moved(t):
         unavailable(daemon, name, 'another key')
 
 
+@test('mboxwatchctl make-key: 32 random bytes, 0640, never over another file')
+def make_key(t):
+    host = t.host('ann')
+    path = os.path.join(t.folder, 'made')
+    daemon = t.daemon(host, [], **open_to(t, path))
+    status, said, _ = daemon.ctl('make-key', path)
+    assert status == 0 and path in said, said
+    with open(path, 'rb') as made:
+        first = made.read()
+    assert len(first) == 32 and os.stat(path).st_mode & 0o777 == 0o640
+    assert put(daemon, 'ann', body_of(t, host)).status == 201
+    status, _, complaint = daemon.ctl('make-key', path)
+    assert status == 5 and path in complaint and 'never overwritten' in complaint, complaint
+    with open(path, 'rb') as made:
+        assert made.read() == first
+    link = path + '.link'
+    os.symlink(path + '.elsewhere', link)
+    assert daemon.ctl('make-key', link)[0] == 5
+    assert not os.path.exists(path + '.elsewhere')
+    assert daemon.ctl('make-key', path + '.2')[0] == 0
+    with open(path + '.2', 'rb') as made:
+        assert made.read() != first
+    assert daemon.ctl('make-key', '/nonexistent/key')[0] == 5
+
+
+@test('mboxwatchctl remove: one of the socket; of a file the refusal names file and line; none')
+def remove(t):
+    host = t.host('ann', 'bob')
+    daemon = t.daemon(host, [t.mailbox(host, 'bob')], **open_to(t))
+    assert put(daemon, 'ann', body_of(t, host)).status == 201
+    assert daemon.ctl('remove', 'ann') == (0, 'ann: removed\n', '')
+    assert daemon.ctl('remove', 'ann')[0] == 3
+    status, _, complaint = daemon.ctl('remove', 'bob')
+    assert status == 5 and daemon.settings_path + ':' in complaint, complaint
+    assert daemon.get(PATH + 'bob').status == 200
+
+
 # --- damage ---------------------------------------------------------------------------------------
 
 @test('H6-06: state.db damaged: those set over the socket are kept')
