@@ -36,7 +36,7 @@ on_answer(void *owner, const struct resolve_answer *answer)
 {
 	struct probe *probe = owner;
 	struct verdict *verdict = probe->verdict;
-	const char *name = verdict->tls.certificate.names.items[probe->names_tried - 1];
+	const char *name = verdict->tls.certificate->names.items[probe->names_tried - 1];
 
 	probe->query = NULL;
 	if (answer->outcome == RESOLVE_FOUND && is_address_of(verdict, answer)) {
@@ -55,8 +55,8 @@ is_askable(const char *name)
 	struct buf host = { 0 };
 	struct fault why;
 	bool is_address = false;
-	bool is_host =
-		!strchr(name, '*') && strchr(name, '.') && host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK;
+	bool is_host = !strchr(name, '*') && strchr(name, '.') &&
+		       host_put(&host, bytes_of(name), &is_address, &why) == ERR_OK;
 
 	buf_done(&host);
 	return is_host && !is_address;
@@ -66,7 +66,7 @@ is_askable(const char *name)
 static bool
 ask(struct probe *probe)
 {
-	const struct texts *names = &probe->verdict->tls.certificate.names;
+	const struct texts *names = &probe->verdict->tls.certificate->names;
 
 	while (probe->names_tried < names->count && probe->names_tried < NAMES_MOST) {
 		const char *name = names->items[probe->names_tried++];
@@ -90,7 +90,7 @@ ask_next(struct probe *probe)
 bool
 probe_look_at_names(struct probe *probe)
 {
-	if (!probe->verdict->address || !ask(probe))
+	if (!probe->verdict->address || !probe->verdict->tls.certificate || !ask(probe))
 		return false;
 	stream_free(probe->stream);
 	probe->stream = NULL;
