@@ -77,6 +77,7 @@ guest_of(const struct settings *settings, const struct endpoint *endpoint, struc
 			continue;
 		guest.connections = settings->servers[i].connections;
 		guest.logins_per_minute = settings->servers[i].logins_per_minute;
+		guest.is_known = settings->servers[i].is_known;
 	}
 	return guest;
 }

@@ -26,12 +26,15 @@ apply_limits(struct watch *watch, const struct watch_settings *settings)
 		if (!server)
 			continue;
 		server->has_limits = true;
+		server_known(watch, server, wanted->is_known);
 		server_limits(watch, server, wanted->connections, wanted->logins_per_minute);
 	}
 	HASH_ITER (hh, watch->servers, server, next) {
-		if (!server->has_limits)
+		if (!server->has_limits) {
+			server_known(watch, server, false);
 			server_limits(watch, server, watch->limits.connections,
 				watch->limits.logins_per_minute);
+		}
 		if (!watch->is_configured)
 			slow_claim(watch, server);
 	}

@@ -75,6 +75,8 @@ get_server(struct watch *watch, const struct watch_guest *guest)
 	server = server_get(watch, guest->host);
 	if (server && guest->connections > 0)
 		server_limits(watch, server, guest->connections, guest->logins_per_minute);
+	if (server && guest->is_known)
+		server_known(watch, server, true);
 	return server;
 }
 

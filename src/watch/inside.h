@@ -159,6 +159,7 @@ struct server {
 	struct budget budget;
 	unsigned logins_allowed; /* as the settings say; budget has what holds now */
 	bool has_limits;	 /* of its own: mark of watch_configure() */
+	bool is_known;		 /* its limits hold for the name alone: it has no peer */
 	size_t owners;		 /* endpoints and probes */
 	struct peer *peer;
 	struct peer alone; /* where it stands while its address is not known */
@@ -529,6 +530,8 @@ void server_free(struct server *server);
 void server_drop(struct watch *watch, struct server *server);
 void server_limits(struct watch *watch, struct server *server, unsigned connections,
 	unsigned logins_per_minute);
+/* A host of the table of providers: its limits do not hold for addresses as well (contract 3). */
+void server_known(struct watch *watch, struct server *server, bool is_known);
 /* By how much intervals stretch there, by its name's budget and its address's, in thousandths. */
 int64_t server_stretch_of_logins(const struct server *server);
 int64_t server_stretch_of_connections(const struct server *server);

@@ -189,7 +189,7 @@ peer_ask(struct watch *watch, struct probe *probe, const char *address)
 	bool is_allowed = true;
 
 	/* No memory for the address: as if it were not known. */
-	if (peer_move(watch, server, address))
+	if (peer_move(watch, server, server->is_known ? NULL : address))
 		is_allowed = take_place(watch, probe, server->peer);
 	watch_command(watch,
 		&(struct watch_command){

@@ -68,6 +68,14 @@ server_drop(struct watch *watch, struct server *server)
 	server_free(server);
 }
 
+void
+server_known(struct watch *watch, struct server *server, bool is_known)
+{
+	server->is_known = is_known;
+	if (is_known)
+		(void)peer_move(watch, server, NULL); /* its own place: needs no memory */
+}
+
 int64_t
 server_stretch_of_logins(const struct server *server)
 {

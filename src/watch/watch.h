@@ -56,6 +56,8 @@ struct watch_server {
 	const char *host;
 	unsigned connections;
 	unsigned logins_per_minute;
+	bool is_known; /* by the table of providers: limits hold for the name alone, at whatever
+			  addresses it is (contract 3) */
 };
 
 #define WATCH_MOST_COUNTS 4
@@ -240,6 +242,7 @@ struct watch_guest {
 	struct bytes account; /* account_key(); empty: no login is made */
 	unsigned connections; /* of this server, where no mailbox names it */
 	unsigned logins_per_minute;
+	bool is_known; /* as struct watch_server has it */
 };
 
 /* May it log in with this secret? ERR_TOO_OFTEN: held, again in *retry_us. */
