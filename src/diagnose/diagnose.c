@@ -4,6 +4,7 @@
  */
 #include "diagnose/diagnose.h"
 
+#include "diagnose/advice.h"
 #include "diagnose/folder_guess.h"
 #include "diagnose/reply_cause.h"
 
@@ -262,6 +263,7 @@ diagnose_finding(const struct endpoint *endpoint, struct finding *finding, struc
 	say_folders(endpoint, finding, verdict);
 	say_suggestion(endpoint, finding, verdict);
 	say_mechanism(endpoint, finding, verdict);
+	advise(endpoint, bytes_of(finding->greeting), verdict);
 	move_texts(&verdict->capabilities, &finding->capabilities);
 	move_notes(verdict, finding);
 	if (verdict->is_ok)

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/diagnose/libdiagnose.a
 src_diagnose_libdiagnose_a_SOURCES = \
+	src/diagnose/advice.c src/diagnose/advice.h \
 	src/diagnose/diagnose.c src/diagnose/diagnose.h \
 	src/diagnose/folder_guess.c src/diagnose/folder_guess.h \
 	src/diagnose/reply_cause.c src/diagnose/reply_cause.h \

@@ -4,6 +4,8 @@
  */
 #include "diagnose/reply_cause.h"
 
+#include "diagnose/providers.h"
+
 /* A rule that says more than that it was refused. */
 static bool
 is_telling(const struct reply_rule *rule)
@@ -52,6 +54,8 @@ reply_meaning(const struct endpoint *endpoint, const struct finding *finding)
 		.text = bytes_of(reply->text),
 		.host = bytes_of(endpoint->host),
 		.username = bytes_of(endpoint->username),
+		.provider = endpoint->provider,
+		.software = providers_of_greeting(endpoint->providers, bytes_of(finding->greeting)),
 	};
 	const struct reply_rule *rule = reply_rules_find(endpoint->rules, &question);
 	struct reply_meaning meaning = { CAUSE_PROTOCOL_ERROR, reply_is_temporary(reply), NULL };

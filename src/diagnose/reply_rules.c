@@ -173,20 +173,33 @@ is_in_domain(struct bytes name, struct bytes domain)
 	       name.at[name.len - domain.len - 1] == '@';
 }
 
+static bool
+is_called(const struct provider *provider, struct bytes name)
+{
+	return provider && bytes_equal_nocase(bytes_of(provider->name), name);
+}
+
+/* A name is a provider's; with a dot in it, a domain. */
+static bool
+provider_fits(struct bytes provider, const struct reply_question *question)
+{
+	if (bytes_index(provider, '.') == provider.len)
+		return is_called(question->provider, provider) ||
+		       is_called(question->software, provider);
+	return is_in_domain(question->host, provider) || is_in_domain(question->username, provider);
+}
+
 /* --- rules --- */
 
 static bool
 place_fits(const struct reply_rule *rule, const struct reply_question *question)
 {
-	struct bytes domain = bytes_of(rule->provider);
-
 	if (rule->protocol &&
 		!bytes_equal_nocase(bytes_of(rule->protocol), bytes_of(side_name(question->side))))
 		return false;
 	if (rule->stage && !list_has(bytes_of(rule->stage), bytes_of(stage_name(question->stage))))
 		return false;
-	return !rule->provider || is_in_domain(question->host, domain) ||
-	       is_in_domain(question->username, domain);
+	return !rule->provider || provider_fits(bytes_of(rule->provider), question);
 }
 
 static bool

@@ -6,6 +6,7 @@
 
 #include "diagnose/reply_words.h"
 #include "facts/finding.h"
+#include "facts/provider.h"
 #include "facts/reply_rule.h"
 
 /* A reply as rules see it. */
@@ -16,6 +17,8 @@ struct reply_question {
 	struct bytes text;		  /* its words */
 	struct bytes host;		  /* of the server; empty: not known */
 	struct bytes username;		  /* that logs in; empty: none */
+	const struct provider *provider;  /* of the server or the address; NULL: not known */
+	const struct provider *software;  /* by its greeting; NULL: not known */
 };
 
 /* The tree's own rules, in their order. */

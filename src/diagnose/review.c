@@ -3,6 +3,8 @@
  */
 #include "diagnose/review.h"
 
+#include "diagnose/providers.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -63,34 +65,85 @@ is_called_outgoing(const char *host)
 	return is_called(host, BYTES("smtp"));
 }
 
-/* A host called so at the wrong side; one host for both may well be called as it likes. */
+/* Does the endpoint's provider have this host for this side? */
+static bool
+is_of_side(const struct endpoint *endpoint, enum side side)
+{
+	return endpoint->provider &&
+	       provider_has_host(endpoint->provider, side, bytes_of(endpoint->host), NULL);
+}
+
+/* Another side's host, as its provider has it, else by its name. */
+static bool
+is_odd(const struct endpoint *endpoint)
+{
+	enum side other = endpoint->side == SIDE_SMTP ? SIDE_IMAP : SIDE_SMTP;
+
+	if (is_of_side(endpoint, endpoint->side))
+		return false;
+	if (is_of_side(endpoint, other))
+		return true;
+	return endpoint->side == SIDE_SMTP ? is_called_incoming(endpoint->host)
+					   : is_called_outgoing(endpoint->host);
+}
+
+/* The provider's host for that side; empty where it is none that can be written down. */
+static struct bytes
+host_of_provider(const struct endpoint *endpoint)
+{
+	struct bytes rest = endpoint->provider
+				    ? bytes_of(endpoint->provider->servers[endpoint->side])
+				    : BYTES_NONE;
+	struct provider_server server;
+
+	if (!provider_next_server(&rest, &server) ||
+		bytes_index(server.host, '{') < server.host.len)
+		return BYTES_NONE;
+	return server.host;
+}
+
+static void
+review_host(const struct reviewing *reviewing, const struct endpoint *endpoint)
+{
+	bool is_smtp = endpoint->side == SIDE_SMTP;
+	struct bytes usual = host_of_provider(endpoint);
+	char suggest[256];
+
+	if (!is_odd(endpoint))
+		return;
+	if (usual.len > 0) {
+		snprintf(suggest, sizeof(suggest), "%.*s", BYTES_ARG(usual));
+		tell(reviewing, SETTING(endpoint->side, "host"), suggest,
+			"%s is the server for %s mail; the one for %s is %s", endpoint->host,
+			is_smtp ? "reading" : "sending", is_smtp ? "sending" : "reading", suggest);
+		return;
+	}
+	tell(reviewing, SETTING(endpoint->side, "host"), NULL,
+		"%s is called as a server for %s mail; the one for %s is usual here",
+		endpoint->host, is_smtp ? "reading" : "sending", is_smtp ? "sending" : "reading");
+}
+
+/* One host for both sides may be called as it likes, where its provider does not separate them. */
 static void
 review_hosts(const struct reviewing *reviewing)
 {
 	const struct endpoint *smtp = reviewing->mailbox->sides[SIDE_SMTP].endpoint;
 	const struct endpoint *imap = reviewing->mailbox->sides[SIDE_IMAP].endpoint;
-	bool is_smtp_odd = smtp && is_called_incoming(smtp->host);
-	bool is_imap_odd = imap && (is_called_outgoing(imap->host));
 
-	if (smtp && imap && strcmp(smtp->host, imap->host) == 0)
+	if (smtp && imap && strcmp(smtp->host, imap->host) == 0 && !is_of_side(smtp, SIDE_IMAP) &&
+		!is_of_side(imap, SIDE_SMTP))
 		return;
-	if (is_smtp_odd && is_imap_odd) {
+	if (smtp && imap && strcmp(smtp->host, imap->host) != 0 && is_odd(smtp) && is_odd(imap)) {
 		tell(reviewing, "smtp.host", imap->host,
 			"the hosts look swapped: smtp has %s and imap has %s; write each at the "
 			"other side",
 			smtp->host, imap->host);
 		return;
 	}
-	if (is_smtp_odd)
-		tell(reviewing, "smtp.host", NULL,
-			"%s is called as a server for reading mail; the one for sending is usual "
-			"here",
-			smtp->host);
-	if (is_imap_odd)
-		tell(reviewing, "imap.host", NULL,
-			"%s is called as a server for sending mail; the one for reading is usual "
-			"here",
-			imap->host);
+	if (smtp)
+		review_host(reviewing, smtp);
+	if (imap)
+		review_host(reviewing, imap);
 }
 
 /* ---- ports */
@@ -134,6 +187,24 @@ review_whose_port(const struct reviewing *reviewing, const struct endpoint *endp
 			endpoint->side == SIDE_SMTP ? "SMTP" : "IMAP", usual,
 			security_name(security));
 		return true;
+	}
+	return false;
+}
+
+/* As the provider has it, the port may be what it likes. */
+static bool
+is_server_of_provider(const struct endpoint *endpoint)
+{
+	struct bytes rest = endpoint->provider
+				    ? bytes_of(endpoint->provider->servers[endpoint->side])
+				    : BYTES_NONE;
+	struct provider_server server;
+
+	while (provider_next_server(&rest, &server)) {
+		if (server.port == endpoint->port && server.security == endpoint->security &&
+			(bytes_equal_nocase(server.host, bytes_of(endpoint->host)) ||
+				bytes_index(server.host, '{') < server.host.len))
+			return true;
 	}
 	return false;
 }
@@ -183,6 +254,32 @@ review_none(const struct reviewing *reviewing, const struct endpoint *endpoint)
 
 /* ---- who logs in, and by what */
 
+static const char *const form_words[SECRET_FORM_COUNT] = {
+	[SECRET_FORM_ANY] = "",
+	[SECRET_FORM_LETTERS_16] = "they are 16 letters",
+	[SECRET_FORM_SIGNS_16] = "they are 16 letters and digits",
+	[SECRET_FORM_HYPHENS_4X4] = "they are four groups of four letters, with hyphens between",
+};
+
+static const char *
+title_of(const struct provider *provider)
+{
+	return provider->title ? provider->title : provider->name;
+}
+
+/* No app password where the provider takes nothing else. An address alone does not make it the
+ * provider's server. */
+static bool
+is_secret_odd(const struct reviewing *reviewing, const struct review_side *side)
+{
+	const struct provider *provider = side->endpoint->provider;
+
+	return provider && side->secret_forms && provider->app_password == APP_PASSWORD_REQUIRED &&
+	       !(side->secret_forms & 1u << provider->app_password_form) &&
+	       (reviewing->mailbox->is_provider_named ||
+		       is_of_side(side->endpoint, side->endpoint->side));
+}
+
 static void
 review_login(const struct reviewing *reviewing, const struct review_side *side)
 {
@@ -197,19 +294,37 @@ review_login(const struct reviewing *reviewing, const struct review_side *side)
 
 	if (endpoint->mechanism == MECHANISM_NONE)
 		return;
-	if (address && !is_told && endpoint->username && !strchr(endpoint->username, '@'))
+	if (address && !is_told && endpoint->username && !strchr(endpoint->username, '@') &&
+		(!endpoint->provider || endpoint->provider->username == PROVIDER_ADDRESS))
 		tell(reviewing, SETTING(endpoint->side, "username"), address,
 			"the user name is not the full address, which is usual");
 	if (side->is_secret_grouped)
 		tell(reviewing, SETTING(endpoint->side, "password"), NULL,
 			"it looks like an app password with the spaces that it was shown with; "
 			"write it without them");
+	else if (is_secret_odd(reviewing, side))
+		tell(reviewing, SETTING(endpoint->side, "password"), NULL,
+			"it does not look like an app password of %s, which takes no other: %s",
+			title_of(endpoint->provider),
+			form_words[endpoint->provider->app_password_form]);
 	if (side->is_secret_open && endpoint->secret.path)
 		tell(reviewing, SETTING(endpoint->side, "password_file"), NULL,
 			"others can read %s; chmod 0640 it", endpoint->secret.path);
 }
 
-/* One site has one login for both sides. */
+/* Do both belong to one who has one login for them? One site, or one provider's two. */
+static bool
+has_one_login(const struct review_mailbox *mailbox)
+{
+	const struct endpoint *smtp = mailbox->sides[SIDE_SMTP].endpoint;
+	const struct endpoint *imap = mailbox->sides[SIDE_IMAP].endpoint;
+
+	return mailbox->is_one_site ||
+	       (smtp->provider && smtp->provider == imap->provider && is_of_side(smtp, SIDE_SMTP) &&
+		       is_of_side(imap, SIDE_IMAP));
+}
+
+/* Who has one login for both sides. */
 static void
 review_pair(const struct reviewing *reviewing)
 {
@@ -217,7 +332,7 @@ review_pair(const struct reviewing *reviewing)
 	const struct endpoint *smtp = mailbox->sides[SIDE_SMTP].endpoint;
 	const struct endpoint *imap = mailbox->sides[SIDE_IMAP].endpoint;
 
-	if (!smtp || !imap || !mailbox->is_one_site || smtp->mechanism == MECHANISM_NONE ||
+	if (!smtp || !imap || !has_one_login(mailbox) || smtp->mechanism == MECHANISM_NONE ||
 		imap->mechanism == MECHANISM_NONE || !smtp->username || !imap->username)
 		return;
 	if (!bytes_equal_nocase(bytes_of(smtp->username), bytes_of(imap->username)))
@@ -261,6 +376,20 @@ review_limits(const struct reviewing *reviewing, const struct review_side *side)
 	buf_done(&stretched);
 }
 
+static void
+review_least(const struct reviewing *reviewing, const struct review_side *side)
+{
+	struct buf least = { 0 };
+
+	if (!side->endpoint->provider || side->asked_us >= side->interval_us)
+		return;
+	duration_put(&least, side->interval_us);
+	tell(reviewing, SETTING(side->endpoint->side, "interval"), least.at,
+		"shorter than %s bears, so it is %s", title_of(side->endpoint->provider),
+		least.at ? least.at : "?");
+	buf_done(&least);
+}
+
 void
 review(const struct review_mailbox *mailbox,
 	void (*told)(void *owner, const struct review_item *item), void *owner)
@@ -273,11 +402,13 @@ review(const struct review_mailbox *mailbox,
 
 		if (!side->endpoint)
 			continue;
-		if (!review_whose_port(&reviewing, side->endpoint))
+		if (!is_server_of_provider(side->endpoint) &&
+			!review_whose_port(&reviewing, side->endpoint))
 			review_mode(&reviewing, side->endpoint);
 		review_none(&reviewing, side->endpoint);
 		review_login(&reviewing, side);
 		review_folder(&reviewing, side->endpoint);
+		review_least(&reviewing, side);
 		review_limits(&reviewing, side);
 	}
 	review_pair(&reviewing);

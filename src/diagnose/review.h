@@ -14,6 +14,8 @@ struct review_side {
 	const struct endpoint *endpoint; /* NULL: no such side */
 	bool is_secret_grouped;		 /* written in groups, as providers show app passwords */
 	bool is_secret_open;		 /* others can read its file */
+	unsigned secret_forms; /* a bit for each enum secret_form that it has; 0: not known */
+	int64_t asked_us;      /* the interval as it was set, where the provider's least is kept */
 	/* The interval of the settings, and what limits make of it; 0: not known. */
 	int64_t interval_us;
 	int64_t stretched_us;
@@ -24,6 +26,7 @@ struct review_mailbox {
 	struct review_side sides[SIDE_COUNT];
 	bool is_one_site;	/* both hosts belong to one site */
 	bool are_secrets_other; /* the two sides' secrets are known to differ */
+	bool is_provider_named; /* the provider of the endpoints stands in the settings */
 };
 
 struct review_item {

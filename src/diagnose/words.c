@@ -88,16 +88,18 @@ add_table(enum cause cause, bool is_suggested, struct bytes mailbox, struct byte
 	return err;
 }
 
-/* The next steps where suggested (a sentence, may be empty) comes first. */
+/* The next steps where suggested and advice (a sentence each, may be empty) come first. */
 static enum err
-put_next(enum cause cause, struct bytes suggested, bool is_helo, struct bytes mailbox,
-	struct bytes address, struct texts *out)
+put_next(enum cause cause, struct bytes suggested, struct bytes advice, bool is_helo,
+	struct bytes mailbox, struct bytes address, struct texts *out)
 {
 	struct texts next = { 0 };
 	enum err err = ERR_OK;
 
 	if (suggested.len > 0)
 		err = texts_add(&next, suggested, MOST_NEXT);
+	if (err == ERR_OK && advice.len > 0)
+		err = texts_add(&next, advice, MOST_NEXT);
 	if (err == ERR_OK && is_helo)
 		err = add_sentence(&next,
 			BYTES("Set daemon.helo_name to a full host name that resolves."), mailbox,
@@ -140,7 +142,8 @@ words_next(enum cause cause, const struct verdict *verdict, struct bytes mailbox
 		verdict_put_suggestion(&suggested, verdict);
 	err = buf_err(&suggested);
 	if (err == ERR_OK)
-		err = put_next(cause, buf_bytes(&suggested), is_helo, mailbox, address, out);
+		err = put_next(cause, buf_bytes(&suggested),
+			bytes_of(verdict ? verdict->advice : NULL), is_helo, mailbox, address, out);
 	buf_done(&suggested);
 	return err;
 }
@@ -479,6 +482,8 @@ put_text(struct buf *out, const struct alert *event)
 	put_outside(out, event);
 	for (size_t i = 0; i < event->next.count; i++)
 		buf_put_format(out, "%s %s", i == 0 ? " Next:" : "", event->next.items[i]);
+	if (event->link)
+		buf_put_format(out, " See %s", event->link);
 }
 
 static enum err
@@ -502,8 +507,8 @@ words_event(struct alert *event)
 	enum err err = ERR_OK;
 
 	if (is_told_with_cause(event) && event->next.count == 0)
-		err = put_next(event->cause, bytes_of(event->suggested), false,
-			bytes_of(event->mailbox), bytes_of(event->address), &event->next);
+		err = put_next(event->cause, bytes_of(event->suggested), bytes_of(event->advice),
+			false, bytes_of(event->mailbox), bytes_of(event->address), &event->next);
 	if (event->kind == EVENT_CERT && event->next.count == 0 &&
 		bytes_equal(bytes_of(event->what), BYTES("ends")))
 		err = texts_add(

@@ -172,6 +172,7 @@ on_greeting(struct smtp *d, const struct smtp_reply *reply)
 		return;
 	}
 	d->is_rewritten = is_blanked_out(reply->text);
+	d->base.finding.greeting = text_keep(bytes_first(reply->text, FINDING_GREETING_MOST));
 	d->is_greeting_ftp = bytes_contains_nocase(reply->text, BYTES("FTP")) &&
 			     !bytes_contains_nocase(reply->text, BYTES("SMTP"));
 	enter(d, SMTP_EHLO);

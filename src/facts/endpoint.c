@@ -78,6 +78,7 @@ endpoint_free(struct endpoint *endpoint)
 	free(endpoint->mail_from);
 	free(endpoint->rcpt_to);
 	reply_rules_free(endpoint->rules);
+	providers_free(endpoint->providers);
 	prefixes_done(&endpoint->deny);
 	free(endpoint);
 }

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "facts/prefix.h"
+#include "facts/provider.h"
 #include "facts/reply_rule.h"
 
 enum secret_kind {
@@ -87,7 +88,10 @@ struct endpoint {
 	bool is_select;	 /* imap: SELECT in EXAMINE's place */
 	char *mail_from; /* smtp: the envelope that is tried after the login; NULL: none */
 	char *rcpt_to;	 /* smtp: NULL: the sender alone */
-	struct reply_rules *rules; /* of rules.d, asked before the built-in ones; NULL: none */
+	struct reply_rules *rules;   /* of rules.d, asked before the built-in ones; NULL: none */
+	struct providers *providers; /* that provider is of; NULL: the tree's own */
+	const struct provider *provider; /* as the settings name it, else by host, else by address;
+					    NULL: not known */
 	int64_t timeout_us;
 	int64_t stage_timeout_us;
 	struct prefixes
@@ -102,8 +106,8 @@ struct endpoint *endpoint_new(enum side side);
 struct endpoint *endpoint_hold(struct endpoint *endpoint);
 /* NULL is fine. */
 void endpoint_free(struct endpoint *endpoint);
-/* Whether a probe of b would be the same as one of a: all that is above, but owners, and rules,
- * which judge what a probe brought. */
+/* Whether a probe of b would be the same as one of a: all that is above, but owners, and rules
+ * and provider, which judge what a probe brought. */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 #endif

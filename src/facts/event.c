@@ -115,6 +115,8 @@ alert_free(struct alert *event)
 	free(event->detail);
 	texts_done(&event->reply);
 	free(event->suggested);
+	free(event->advice);
+	free(event->link);
 	texts_done(&event->next);
 	free(event->msg);
 	free(event->text);

@@ -87,6 +87,8 @@ struct alert {
 	struct texts reply;
 	char *suggested; /* the first of next, by the verdict; NULL: nothing better than the table's
 			  */
+	char *advice;	 /* the next of it, by the provider; NULL: nothing */
+	char *link;	 /* the provider's page; NULL: none */
 	struct texts next;
 	char *msg;  /* the line's msg: our own words and names alone */
 	char *text; /* a sentence that is enough on its own */

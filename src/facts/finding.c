@@ -23,6 +23,7 @@ finding_done(struct finding *finding)
 {
 	server_reply_done(&finding->reply);
 	free(finding->detail);
+	free(finding->greeting);
 	texts_done(&finding->capabilities);
 	texts_done(&finding->notes);
 	folders_done(&finding->folders);

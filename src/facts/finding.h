@@ -63,6 +63,8 @@ struct server_reply {
 		      */
 };
 
+#define FINDING_GREETING_MOST ((size_t)512) /* RFC 5321 4.5.3.1.5, of a line */
+
 struct finding {
 	enum finding_kind kind;
 	enum stage stage;
@@ -75,6 +77,7 @@ struct finding {
 	enum mechanism automatic; /* what auth = "auto" would have used here; NONE: nothing */
 	struct server_reply reply;
 	char *detail;
+	char *greeting; /* SMTP: its words, FINDING_GREETING_MOST bytes at most; NULL: none came */
 	struct texts capabilities;
 	struct texts notes;
 	struct folders folders; /* IMAP: those that the server lists, where it refused ours */

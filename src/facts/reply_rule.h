@@ -23,7 +23,8 @@ struct reply_rule {
 	const char *stage;    /* "auth", or several: "mail rcpt data" */
 	const char *code;
 	const char *words;
-	const char *provider; /* a domain that the server's host, or the login's address, is in */
+	const char *provider; /* a domain that the server's host, or the login's address, is in; or
+				 a provider's name */
 	enum cause cause;
 	enum rule_transient transient;
 	const char *example; /* the reply that it was made for, lines parted by LF */

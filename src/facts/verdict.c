@@ -60,6 +60,8 @@ verdict_free(struct verdict *verdict)
 		free(verdict->suggest[i].value);
 	}
 	texts_done(&verdict->notes);
+	free(verdict->advice);
+	free(verdict->link);
 	free(verdict);
 }
 

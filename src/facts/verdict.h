@@ -118,6 +118,8 @@ struct verdict {
 	struct suggestion suggest[2];
 	size_t suggest_count;
 	struct texts notes;
+	char *advice; /* what the table of providers says about it, for people; NULL: nothing */
+	char *link;   /* the provider's page; NULL: none */
 	wall_t began;
 	wall_t ended;
 };

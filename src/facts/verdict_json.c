@@ -153,6 +153,10 @@ verdict_put_json(
 		put_texts(out, "capabilities", &verdict->capabilities);
 	put_suggest(out, verdict);
 	put_texts(out, "next", next);
+	if (verdict->link)
+		put_text(out, "link", verdict->link);
+	if (is_whole && verdict->advice)
+		put_text(out, "advice", verdict->advice);
 	put_texts(out, "notes", &verdict->notes);
 	put_wall(out, "began", verdict->began);
 	put_wall(out, "ended", verdict->ended);
@@ -425,6 +429,8 @@ read_verdict(struct reading *reading, const json_t *object, struct verdict *out)
 	read_tls(reading, object, &out->tls);
 	read_texts(reading, object, "capabilities", &out->capabilities, VERDICT_MOST_CAPABILITIES);
 	read_suggest(reading, object, out);
+	read_text(reading, object, "advice", &out->advice);
+	read_text(reading, object, "link", &out->link);
 	read_texts(reading, object, "notes", &out->notes, VERDICT_MOST_NOTES);
 	read_wall(reading, object, "began", &out->began);
 	read_wall(reading, object, "ended", &out->ended);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+#include "diagnose/advice.h"
 #include "diagnose/diagnose.h"
 
 #ifndef RELEASE_EPOCH_S
@@ -77,6 +78,8 @@ close_verdict(struct probe *probe)
 	if (probe->stage != STAGE_CONFIG)
 		probe_close_stage(probe, now);
 	probe->stage = STAGE_CONFIG;
+	if (!verdict->advice && !verdict->link)
+		advise(probe->endpoint, BYTES_NONE, verdict);
 	verdict->total_us = mono_since(now, probe->began);
 	verdict->ended = wall_now();
 	if (probe->stream && stream_tls(probe->stream))

@@ -73,6 +73,8 @@ put_words(struct alert *event, const struct verdict *verdict)
 	verdict_put_suggestion(&suggested, verdict);
 	event->suggested = suggested.len > 0 ? buf_take(&suggested) : NULL;
 	buf_done(&suggested);
+	event->advice = copied(verdict->advice);
+	event->link = copied(verdict->link);
 	for (size_t i = 0; i < verdict->reply.count; i++) {
 		if (texts_add(&event->reply, bytes_of(verdict->reply.items[i]),
 			    VERDICT_MOST_REPLY_LINES) != ERR_OK)
