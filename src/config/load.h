@@ -53,6 +53,18 @@ void load_servers(struct load *load, const config_setting_t *list);
 void load_mailboxes(struct load *load, const config_setting_t *list);
 /* rules.c: the entries of one file's list. */
 void load_rules(struct load *load, const config_setting_t *list);
+/* providers.c: likewise; and when all are there, before what names one. */
+void load_providers(struct load *load, const config_setting_t *list);
+void load_providers_end(struct load *load);
+/* The row that a setting names, told as a fault where there is none. */
+const struct provider *load_provider(
+	struct load *load, const config_setting_t *at, const char *path, const char *name);
+/* What of a provider's side fits what was set nearer: of its servers the first of that host (NULL:
+ * any), port (0), and security (where has_security). False: none. */
+bool provider_choose(const struct provider *provider, enum side side, const char *host,
+	uint16_t port, const enum security *security, struct provider_server *out);
+/* server_limits.c: settings->servers, once all mailboxes are read. */
+void load_server_limits(struct load *load);
 /* NULL: none. */
 const struct scope *load_server_scope(const struct load *load, const char *host);
 /* Sorts and finds doubles, once all files are read. */

@@ -11,9 +11,11 @@ src_config_libconfig_room_a_SOURCES = \
 	src/config/parse.c src/config/parse.h \
 	src/config/pin.c src/config/pin.h \
 	src/config/plan.c \
+	src/config/providers.c \
 	src/config/proxy_url.c src/config/proxy_url.h \
 	src/config/rules.c \
 	src/config/sealed.c \
+	src/config/server_limits.c \
 	src/config/scope.c src/config/scope.h \
 	src/config/settings.c src/config/settings.def src/config/settings.h \
 	src/config/suggest.c src/config/suggest.h \

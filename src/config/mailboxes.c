@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "config/pin.h"
 #include "config/proxy_url.h"
+#include "diagnose/providers.h"
 #include "facts/mailbox.h"
 #include "net/address.h"
 
@@ -20,6 +21,9 @@ struct entry {
 	struct scope sides[SIDE_COUNT];
 	const config_setting_t *groups[SIDE_COUNT]; /* NULL: no such side */
 	char side_paths[SIDE_COUNT][136];
+	bool has_side[SIDE_COUNT]; /* by its group, or, where there is none at all, by the provider
+				    */
+	const struct provider *provider; /* that it names; NULL: none */
 	uint64_t secret_hashes[SIDE_COUNT];
 	struct mailbox_settings *out;
 };
@@ -34,7 +38,14 @@ static const enum setting secret_settings[] = {
 static bool
 is_given(const config_setting_t *group, enum setting setting)
 {
-	return config_setting_get_member(group, setting_rows[setting].name) != NULL;
+	return group && config_setting_get_member(group, setting_rows[setting].name) != NULL;
+}
+
+/* Where faults of a side are told. */
+static const config_setting_t *
+side_place(const struct entry *entry, enum side side)
+{
+	return entry->groups[side] ? entry->groups[side] : entry->at;
 }
 
 /* ---- servers */
@@ -240,6 +251,7 @@ note_secret(struct entry *entry, enum side side, const struct slot *slots)
 	entry->secret_hashes[side] = slot->secret_hash;
 	entry->out->is_secret_grouped[side] = slot->is_secret_grouped;
 	entry->out->is_secret_open[side] = slot->is_secret_open;
+	entry->out->secret_forms[side] = entry->load->sealed ? 0 : slot->secret_forms;
 }
 
 /* A word stands in its place there. */
@@ -293,7 +305,7 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 	enum side from = SIDE_COUNT;
 
 	if (own > 1)
-		load_fault(entry->load, entry->groups[side], path,
+		load_fault(entry->load, side_place(entry, side), path,
 			"%s: both %s and %s; write one of them", path, names[0], names[1]);
 	if (endpoint->mechanism == MECHANISM_NONE)
 		return;
@@ -304,7 +316,7 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 	else if (entry->groups[side] && is_given(entry->groups[side], SETTING_OAUTH))
 		return; /* told as not built */
 	else
-		load_fault(entry->load, entry->groups[side], path,
+		load_fault(entry->load, side_place(entry, side), path,
 			"%s: no secret; write password_file = \"/…\" (or password, "
 			"password_command, "
 			"password_credential), here or on the other side, or auth = \"none\"",
@@ -316,6 +328,25 @@ find_secret(struct entry *entry, enum side side, struct endpoint *endpoint)
 		note_secret(entry, side, entry->sides[from].slots);
 }
 
+/* The provider's form of the address, which is the address itself where none is named. NULL: none
+ * that we can know. */
+static char *
+own_username(struct entry *entry)
+{
+	const char *address = entry->mailbox.slots[SETTING_ADDRESS].text;
+	struct buf name = { 0 };
+	char *made = NULL;
+
+	if (!entry->provider)
+		return load_copy(entry->load, address);
+	provider_put_username(&name, entry->provider, bytes_of(address));
+	if (name.len > 0 && !(made = buf_take(&name)))
+		entry->load->is_out_of_memory = true;
+	entry->load->is_out_of_memory |= name.is_failed;
+	buf_done(&name);
+	return made;
+}
+
 static void
 find_username(struct entry *entry, enum side side, struct endpoint *endpoint)
 {
@@ -324,25 +355,51 @@ find_username(struct entry *entry, enum side side, struct endpoint *endpoint)
 
 	if (!name)
 		name = entry->sides[other].slots[SETTING_USERNAME].text;
-	if (!name)
-		name = entry->mailbox.slots[SETTING_ADDRESS].text;
-	endpoint->username = load_copy(entry->load, name);
-	if (name || endpoint->mechanism == MECHANISM_NONE || is_given(entry->at, SETTING_ADDRESS) ||
+	if (name)
+		endpoint->username = load_copy(entry->load, name);
+	else
+		endpoint->username = own_username(entry);
+	if (endpoint->username || endpoint->mechanism == MECHANISM_NONE ||
+		(is_given(entry->at, SETTING_ADDRESS) && !entry->provider) ||
 		is_given(entry->groups[side], SETTING_USERNAME) ||
 		(entry->groups[other] && is_given(entry->groups[other], SETTING_USERNAME)))
 		return;
-	load_fault(entry->load, entry->groups[side], entry->side_paths[side],
+	load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
 		"%s: no user name; write username = \"…\", or the mailbox's address",
 		entry->side_paths[side]);
 }
 
-/* contract 3: port by security, security by port. */
-static void
-find_port(const struct scope *own, struct endpoint *endpoint)
+/* The server of the provider that fits what is set nearer; of a host that is not the provider's, by
+ * port and security alone. */
+static bool
+choose_server(const struct entry *entry, enum side side, struct provider_server *out)
 {
+	const struct slot *slots = entry->sides[side].slots;
+	const char *host = slots[SETTING_HOST].text;
+	uint16_t port = (uint16_t)slots[SETTING_PORT].number;
+	enum security security = (enum security)slots[SETTING_SECURITY].number;
+	const enum security *wanted = slots[SETTING_SECURITY].at ? &security : NULL;
+
+	if (!entry->provider)
+		return false;
+	return provider_choose(entry->provider, side, host, port, wanted, out) ||
+	       provider_choose(entry->provider, side, NULL, port, wanted, out);
+}
+
+/* contract 3: the provider's where it fits, else port by security, security by port. */
+static void
+find_port(const struct entry *entry, enum side side, struct endpoint *endpoint)
+{
+	const struct scope *own = &entry->sides[side];
 	const struct slot *port = &own->slots[SETTING_PORT],
 			  *security = &own->slots[SETTING_SECURITY];
+	struct provider_server server;
 
+	if (choose_server(entry, side, &server)) {
+		endpoint->security = server.security;
+		endpoint->port = server.port;
+		return;
+	}
 	if (security->at)
 		endpoint->security = (enum security)security->number;
 	else
@@ -369,6 +426,13 @@ find_steps(const struct scopes *scopes, struct watch_rules *rules)
 	}
 }
 
+/* Contract 3: the provider's least is kept whatever is set. */
+static int64_t
+least_interval(const struct endpoint *endpoint)
+{
+	return endpoint->provider ? endpoint->provider->least_interval_s * US_PER_S : 0;
+}
+
 static void
 find_rules(
 	struct entry *entry, enum side side, const struct scopes *scopes, struct watch_rules *rules)
@@ -376,7 +440,9 @@ find_rules(
 	const struct slot *most = scopes_find(scopes, SETTING_RETRY_MAX);
 	struct buf words = { 0 };
 
-	rules->interval_us = scopes_number(scopes, SETTING_INTERVAL);
+	rules->interval_us = entry->out->asked_us[side] = scopes_number(scopes, SETTING_INTERVAL);
+	if (rules->interval_us < least_interval(entry->out->sides[side]))
+		rules->interval_us = least_interval(entry->out->sides[side]);
 	rules->retry_interval_us = scopes_number(scopes, SETTING_RETRY_INTERVAL);
 	rules->retry_max_us = most ? most->number : rules->interval_us;
 	rules->confirm = (unsigned)scopes_number(scopes, SETTING_CONFIRM);
@@ -393,7 +459,7 @@ find_rules(
 	duration_put(&words, rules->retry_max_us);
 	buf_put_string(&words, ") is below retry_interval (");
 	duration_put(&words, rules->retry_interval_us);
-	load_fault(entry->load, most ? most->at : entry->groups[side], entry->side_paths[side],
+	load_fault(entry->load, most ? most->at : side_place(entry, side), entry->side_paths[side],
 		"%s: retry_max (%s); write a larger retry_max, or a smaller retry_interval",
 		entry->side_paths[side], words.at ? words.at : "");
 	buf_done(&words);
@@ -470,25 +536,99 @@ find_way(struct entry *entry, const struct scopes *scopes, const char *path,
 	endpoint->source_address = load_copy(entry->load, source->text);
 }
 
+/* The provider's host, or a fault that says why there is none. */
+static void
+put_host_of_provider(struct entry *entry, enum side side, struct buf *out)
+{
+	const struct provider *provider = entry->provider;
+	const char *address = entry->mailbox.slots[SETTING_ADDRESS].text;
+	struct provider_server server;
+
+	if (!choose_server(entry, side, &server) &&
+		!provider_choose(provider, side, NULL, 0, NULL, &server)) {
+		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
+			"%s: %s has no %s for mail programs; leave this side out",
+			entry->side_paths[side], provider->title ? provider->title : provider->name,
+			side == SIDE_SMTP ? "SMTP" : "IMAP");
+		return;
+	}
+	if (provider_put_host(out, &server, bytes_of(address)) != ERR_OK)
+		entry->load->is_out_of_memory = true;
+	else if (out->len == 0 && !is_given(entry->at, SETTING_ADDRESS))
+		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
+			"%s: no host; at %s it is %.*s: write the address, or the host",
+			entry->side_paths[side], provider->name, BYTES_ARG(server.host));
+	else if (out->len == 0 && !entry->mailbox.slots[SETTING_ADDRESS].at)
+		return; /* a faulty address was told */
+	else if (out->len == 0)
+		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
+			"%s: no host; write the one of the account, as %.*s",
+			entry->side_paths[side], BYTES_ARG(server.host));
+}
+
+static void
+put_host(struct entry *entry, enum side side, struct buf *out)
+{
+	const char *address = entry->mailbox.slots[SETTING_ADDRESS].text;
+	const struct provider *known;
+
+	if (is_given(entry->groups[side], SETTING_HOST)) {
+		buf_put_string(out, entry->sides[side].slots[SETTING_HOST].text);
+		return;
+	}
+	if (entry->provider) {
+		put_host_of_provider(entry, side, out);
+		return;
+	}
+	if (is_given(entry->at, SETTING_PROVIDER))
+		return; /* told */
+	known = providers_of_address(entry->load->settings->providers, bytes_of(address));
+	if (known)
+		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
+			"%s: no host; write host = \"%s.example.com\", or provider = \"%s\" in the "
+			"mailbox",
+			entry->side_paths[side], side_name(side), known->name);
+	else
+		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
+			"%s: no host; write host = \"%s.example.com\"", entry->side_paths[side],
+			side_name(side));
+}
+
 /* host, which chooses the scope of servers, is first. */
 static void
 find_host(struct entry *entry, enum side side, struct endpoint *endpoint)
 {
-	const char *text = entry->sides[side].slots[SETTING_HOST].text;
-	struct buf host = { 0 };
+	struct buf text = { 0 }, host = { 0 };
 	struct fault why;
 
-	if (!is_given(entry->groups[side], SETTING_HOST))
-		load_fault(entry->load, entry->groups[side], entry->side_paths[side],
-			"%s: no host; write host = \"%s.example.com\"", entry->side_paths[side],
-			side_name(side));
-	if (!text)
-		return;
-	if (host_put(&host, bytes_of(text), &endpoint->is_address, &why) == ERR_OK)
-		endpoint->host = buf_take(&host);
-	if (!endpoint->host)
-		entry->load->is_out_of_memory = true;
+	put_host(entry, side, &text);
+	if (text.len > 0) {
+		if (host_put(&host, buf_bytes(&text), &endpoint->is_address, &why) == ERR_OK)
+			endpoint->host = buf_take(&host);
+		if (!endpoint->host)
+			entry->load->is_out_of_memory = true;
+	}
+	entry->load->is_out_of_memory |= text.is_failed;
+	buf_done(&text);
 	buf_done(&host);
+}
+
+/* As it is named, else by the host, else by the address that logs in. */
+static void
+find_provider(struct entry *entry, struct endpoint *endpoint)
+{
+	const struct providers *providers = entry->load->settings->providers;
+	const char *address = entry->mailbox.slots[SETTING_ADDRESS].text;
+	struct bytes login = bytes_of(address ? address : endpoint->username);
+	const struct provider *found = entry->provider;
+
+	if (!found)
+		found = providers_of_host(providers, bytes_of(endpoint->host), login);
+	if (!found)
+		found = providers_of_address(providers, login);
+	endpoint->provider = found;
+	if (found)
+		endpoint->providers = providers_hold(entry->load->settings->providers);
 }
 
 static void
@@ -547,7 +687,7 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	find_host(entry, side, endpoint);
 	if (endpoint->host)
 		scopes.nearest[2] = load_server_scope(load, endpoint->host);
-	find_port(&entry->sides[side], endpoint);
+	find_port(entry, side, endpoint);
 	endpoint->mechanism = mechanisms[scopes_number(&scopes, SETTING_AUTH)];
 	endpoint->insecure_auth = scopes_number(&scopes, SETTING_INSECURE_AUTH);
 	find_way(entry, &scopes, entry->side_paths[side], endpoint);
@@ -565,6 +705,7 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	endpoint->rules = reply_rules_hold(load->settings->rules);
 	find_tls(load, &scopes, endpoint);
 	find_username(entry, side, endpoint);
+	find_provider(entry, endpoint);
 	find_secret(entry, side, endpoint);
 	find_rules(entry, side, &scopes, &out->rules[side]);
 	if (endpoint->host)
@@ -572,7 +713,7 @@ make_endpoint(struct entry *entry, enum side side, struct mailbox_settings *out)
 	if (load->is_of_object && prefixes_copy(&load->settings->deny, &endpoint->deny) != ERR_OK)
 		load->is_out_of_memory = true;
 	warn_of_session(
-		load, &out->rules[side], entry->groups[side], &scopes, entry->side_paths[side]);
+		load, &out->rules[side], side_place(entry, side), &scopes, entry->side_paths[side]);
 }
 
 /* ---- mailboxes */
@@ -611,7 +752,21 @@ parse_sides(struct entry *entry)
 		if (entry->groups[side])
 			parse_group(entry->load, entry->groups[side], marks[side],
 				entry->side_paths[side], &entry->sides[side]);
+		entry->has_side[side] = entry->groups[side] != NULL;
 	}
+}
+
+/* Without any side in the settings the provider's are meant. */
+static void
+take_sides_of_provider(struct entry *entry)
+{
+	for (size_t side = 0; side < SIDE_COUNT; side++)
+		entry->has_side[side] = entry->provider->servers[side] != NULL;
+	if (!entry->has_side[SIDE_SMTP] && !entry->has_side[SIDE_IMAP])
+		load_fault(entry->load, entry->at, entry->path,
+			"%s: %s has neither SMTP nor IMAP for mail programs; leave the mailbox out",
+			entry->path,
+			entry->provider->title ? entry->provider->title : entry->provider->name);
 }
 
 static void
@@ -620,7 +775,7 @@ make_endpoints(struct entry *entry)
 	const uint64_t *hashes = entry->secret_hashes;
 
 	for (size_t side = 0; side < SIDE_COUNT; side++) {
-		if (entry->groups[side])
+		if (entry->has_side[side])
 			make_endpoint(entry, (enum side)side, entry->out);
 	}
 	entry->out->are_secrets_other =
@@ -637,7 +792,7 @@ item_place(const struct entry *entry, enum side side, const char *name)
 		if (slot->at && strcmp(setting_rows[i].name, name) == 0)
 			return slot->at;
 	}
-	return entry->groups[side];
+	return side_place(entry, side);
 }
 
 static void
@@ -683,6 +838,7 @@ finish_entry(struct entry *entry)
 	out->file = load_copy(entry->load, place.file);
 	out->line = place.line;
 	out->is_of_socket = entry->load->sealed != NULL;
+	out->is_provider_named = entry->provider != NULL;
 	entry->out = out;
 	join_labels(entry, &out->labels);
 	make_endpoints(entry);
@@ -692,9 +848,17 @@ finish_entry(struct entry *entry)
 static void
 parse_entry(struct entry *entry)
 {
+	const struct slot *name = &entry->mailbox.slots[SETTING_PROVIDER];
+
 	parse_group(entry->load, entry->at, IN_MAILBOX, entry->path, &entry->mailbox);
 	parse_sides(entry);
-	if (!is_given(entry->at, SETTING_SMTP) && !is_given(entry->at, SETTING_IMAP))
+	if (name->at)
+		entry->provider = load_provider(entry->load, name->at, entry->path, name->text);
+	if (is_given(entry->at, SETTING_SMTP) || is_given(entry->at, SETTING_IMAP))
+		return;
+	if (entry->provider)
+		take_sides_of_provider(entry);
+	else if (!is_given(entry->at, SETTING_PROVIDER))
 		load_fault(entry->load, entry->at, entry->path[0] ? entry->path : "imap",
 			"%s: neither smtp nor imap; write at least one, as imap = { host = "
 			"\"imap.example.com\"; };",

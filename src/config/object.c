@@ -287,6 +287,7 @@ load_begin_objects(
 		return NULL;
 	*made = (struct settings){ .deny = settings->deny,
 		.rules = settings->rules,
+		.providers = settings->providers,
 		.state_key_file = settings->state_key_file };
 	load->complaints = complaints;
 	load->paths = &no_paths;

@@ -36,6 +36,7 @@ static const struct {
 	{ IN_LIMITS, "in limits" },
 	{ IN_ALERTS, "in alerts" },
 	{ IN_RULE, "in a rule" },
+	{ IN_PROVIDER, "in a provider" },
 };
 
 static const char *

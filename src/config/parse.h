@@ -21,6 +21,7 @@ enum scope_mark {
 	IN_LIMITS = 128,
 	IN_ALERTS = 256,
 	IN_RULE = 512,
+	IN_PROVIDER = 1024,
 	IN_ENDPOINT = IN_SMTP | IN_IMAP,
 	IN_SCOPED = IN_DEFAULTS | IN_SERVERS | IN_MAILBOX | IN_ENDPOINT,
 };
@@ -55,6 +56,9 @@ enum kind {
 	KIND_PATTERN,	/* codes or words of a rule */
 	KIND_REPLY,	/* a server's, of one line or more */
 	KIND_PREFIXES,	/* of addresses, or words for several */
+	KIND_PROVIDER,	/* a name of the table of providers, the administrator's among them */
+	KIND_WORDS,	/* names, with blanks between, or in a list */
+	KIND_SERVERS,	/* a provider's: host:port/security, likewise */
 	KIND_ANY,	/* of a later issue */
 	KIND_COUNT
 };
@@ -87,6 +91,7 @@ struct slot {
 	uint64_t secret_hash; /* to tell one from another; 0: not known */
 	bool is_secret_grouped;
 	bool is_secret_open;
+	unsigned secret_forms; /* a bit for each that it has; 0: not known */
 };
 
 /* What one group says, or several files' groups of one name. */

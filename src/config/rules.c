@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config/load.h"
+#include "diagnose/providers.h"
 #include "diagnose/reply_cause.h"
 #include "dialogue/reply_text.h"
 
@@ -61,15 +62,25 @@ find_cause(struct load *load, const struct scope *scope, const char *path, enum 
 	return false;
 }
 
+/* The row that a rule names, where it does not name a domain. */
+static const struct provider *
+reply_rule_provider(const struct load *load, const struct reply_rule *rule)
+{
+	return rule->provider && !strchr(rule->provider, '.')
+		       ? providers_find(load->settings->providers, bytes_of(rule->provider))
+		       : NULL;
+}
+
 static const char *
-what_is_wrong(const struct reply_rule *rule, const struct finding *finding,
+what_is_wrong(const struct load *load, const struct reply_rule *rule, const struct finding *finding,
 	const struct reply_meaning *meaning)
 {
 	const struct reply_question question = { .side = finding->side,
 		.stage = finding->stage,
 		.reply = &finding->reply,
 		.text = bytes_of(finding->reply.text),
-		.host = bytes_of(rule->provider) };
+		.host = bytes_of(rule->provider),
+		.provider = reply_rule_provider(load, rule) };
 
 	if (meaning->cause == rule->cause)
 		return NULL;
@@ -106,10 +117,12 @@ try_example(struct load *load, const config_setting_t *at, const char *path)
 		struct reply_meaning meaning;
 
 		endpoint->host = load_copy(load, rule->provider);
+		endpoint->provider = reply_rule_provider(load, rule);
 		endpoint->rules = reply_rules_hold(load->settings->rules);
 		meaning = reply_meaning(endpoint, &finding);
-		if (what_is_wrong(rule, &finding, &meaning))
-			tell(load, at, path, "example", what_is_wrong(rule, &finding, &meaning));
+		if (what_is_wrong(load, rule, &finding, &meaning))
+			tell(load, at, path, "example",
+				what_is_wrong(load, rule, &finding, &meaning));
 	}
 	finding_done(&finding);
 	endpoint_free(endpoint);
@@ -139,6 +152,9 @@ load_rule(struct load *load, const config_setting_t *at, const char *path)
 	fault = reply_rule_fault(&rule, &setting);
 	if (fault)
 		tell(load, at, path, setting, fault);
+	else if (rule.provider && !strchr(rule.provider, '.') &&
+		 !load_provider(load, scope.slots[SETTING_RULE_PROVIDER].at, path, rule.provider))
+		return;
 	else if (reply_rules_add(load->settings->rules, &rule) != ERR_OK)
 		load->is_out_of_memory = true;
 	else

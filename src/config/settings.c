@@ -73,19 +73,22 @@ parse_file(struct load *load, struct source *source, struct scope *root)
 	}
 	if (root->slots[SETTING_SERVERS].at)
 		load_servers(load, root->slots[SETTING_SERVERS].at);
-	if (root->slots[SETTING_RULES].at)
-		load_rules(load, root->slots[SETTING_RULES].at);
+	if (root->slots[SETTING_PROVIDERS].at)
+		load_providers(load, root->slots[SETTING_PROVIDERS].at);
 }
 
-/* Mailboxes come last: defaults and servers of a later file hold for those of an earlier one too.
- */
+/* What names others comes last: providers of a later file may be named by rules and mailboxes of an
+ * earlier one, and its defaults and servers hold for these too. */
 static void
 parse_files(struct load *load)
 {
+	const config_setting_t **rules = calloc(load->source_count + 1, sizeof(*rules));
 	const config_setting_t **lists = calloc(load->source_count + 1, sizeof(*lists));
 
-	if (!lists) {
+	if (!lists || !rules) {
 		load->is_out_of_memory = true;
+		free(lists);
+		free(rules);
 		return;
 	}
 	for (size_t i = 0; i < load->source_count; i++) {
@@ -93,14 +96,21 @@ parse_files(struct load *load)
 
 		if (load->sources[i]->is_parsed)
 			parse_file(load, load->sources[i], &root);
+		rules[i] = root.slots[SETTING_RULES].at;
 		lists[i] = root.slots[SETTING_MAILBOXES].at;
 	}
 	load_servers_end(load);
+	load_providers_end(load);
+	for (size_t i = 0; i < load->source_count; i++) {
+		if (rules[i])
+			load_rules(load, rules[i]);
+	}
 	for (size_t i = 0; i < load->source_count; i++) {
 		if (lists[i])
 			load_mailboxes(load, lists[i]);
 	}
 	load_mailboxes_end(load);
+	free(rules);
 	free(lists);
 }
 
@@ -229,30 +239,6 @@ take_limits(struct load *load, struct watch_limits *out)
 	}
 }
 
-/* Those with limits of their own; what one leaves out is as for all. */
-static void
-take_servers(struct load *load, struct settings *settings)
-{
-	if (load->server_count > 0)
-		settings->servers = calloc(load->server_count, sizeof(*settings->servers));
-	if (load->server_count > 0 && !settings->servers) {
-		load->is_out_of_memory = true;
-		return;
-	}
-	for (size_t i = 0; i < load->server_count; i++) {
-		const struct scopes scopes = { { &load->servers[i]->scope, &load->limits } };
-
-		if (!load->servers[i]->scope.slots[SETTING_CONNECTIONS].at &&
-			!load->servers[i]->scope.slots[SETTING_LOGINS_PER_MINUTE].at)
-			continue;
-		settings->servers[settings->server_count++] = (struct watch_server){
-			load_copy(load, load->servers[i]->host),
-			(unsigned)scopes_number(&scopes, SETTING_CONNECTIONS),
-			(unsigned)scopes_number(&scopes, SETTING_LOGINS_PER_MINUTE),
-		};
-	}
-}
-
 void
 load_done(struct load *load)
 {
@@ -285,7 +271,8 @@ settings_load(
 		parse_files(load);
 	take_daemon(load, settings);
 	take_limits(load, &settings->limits);
-	take_servers(load, settings);
+	if (settings->providers && !load->is_out_of_memory)
+		load_server_limits(load);
 	if (complaints->faults == 0 && !load->is_out_of_memory &&
 		plan_review(settings, complaints) != ERR_OK)
 		load->is_out_of_memory = true;
@@ -341,6 +328,7 @@ settings_free(struct settings *settings)
 		free((char *)settings->servers[i].host);
 	free(settings->servers);
 	reply_rules_free(settings->rules);
+	providers_free(settings->providers);
 	scopes_kept_free(settings->kept);
 	free(settings);
 }

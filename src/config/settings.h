@@ -56,8 +56,11 @@ struct mailbox_settings {
 	size_t account_lens[SIDE_COUNT];
 	bool is_secret_grouped[SIDE_COUNT]; /* as of diagnose/review.h, when they were loaded */
 	bool is_secret_open[SIDE_COUNT];
+	unsigned secret_forms[SIDE_COUNT];
 	bool are_secrets_other;
-	char *file; /* where it stands, for faults and 409 */
+	bool is_provider_named;
+	int64_t asked_us[SIDE_COUNT]; /* the interval that was set; rules have the least at least */
+	char *file;		      /* where it stands, for faults and 409 */
 	int line;
 	bool is_of_socket; /* it stands in no file: settings_join(), settings_put() */
 };
@@ -87,10 +90,11 @@ struct settings {
 	struct mailbox_settings *mailboxes;
 	size_t mailbox_count;
 	struct watch_limits limits;
-	struct watch_server *servers; /* hosts owned */
+	struct watch_server *servers; /* hosts owned; sorted by them */
 	size_t server_count;
-	struct reply_rules *rules; /* of rules.d; NULL: none */
-	struct scopes_kept *kept;  /* what settings of elsewhere still need of the files */
+	struct reply_rules *rules;   /* of rules.d; NULL: none */
+	struct providers *providers; /* the table's, and the administrator's before them */
+	struct scopes_kept *kept;    /* what settings of elsewhere still need of the files */
 	wall_t loaded;
 };
 

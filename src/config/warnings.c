@@ -19,6 +19,8 @@ note_secret(struct slot *slot, struct bytes line)
 		return;
 	slot->secret_hash = hash_bytes(line, 0) | 1;
 	slot->is_secret_grouped = secret_is_grouped(secret);
+	for (enum secret_form form = 0; form < SECRET_FORM_COUNT; form++)
+		slot->secret_forms |= (unsigned)secret_has_form(secret, form) << form;
 	secret_free(secret);
 }
 

@@ -4,6 +4,7 @@ check_PROGRAMS += \
 	tests/unit/config/test_numbers \
 	tests/unit/config/test_pin \
 	tests/unit/config/test_plan \
+	tests/unit/config/test_providers \
 	tests/unit/config/test_rules \
 	tests/unit/config/test_scope \
 	tests/unit/config/test_sealed \
@@ -19,6 +20,8 @@ tests_unit_config_test_pin_SOURCES = tests/unit/config/test_pin.c tests/unit/uni
 tests_unit_config_test_pin_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_plan_SOURCES = tests/unit/config/test_plan.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_plan_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_providers_SOURCES = tests/unit/config/test_providers.c tests/unit/config/fixture.h tests/unit/unit.h
+tests_unit_config_test_providers_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_rules_SOURCES = tests/unit/config/test_rules.c tests/unit/config/fixture.h tests/unit/unit.h
 tests_unit_config_test_rules_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_scope_SOURCES = tests/unit/config/test_scope.c tests/unit/config/fixture.h tests/unit/unit.h

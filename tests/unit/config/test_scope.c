@@ -234,6 +234,59 @@ test_scope_labels_are_joined(void **state)
 	fixture_end(&f);
 }
 
+static const struct watch_server *
+find_server(const struct fixture *f, const char *host)
+{
+	for (size_t i = 0; i < f->settings->server_count; i++) {
+		if (strcmp(f->settings->servers[i].host, host) == 0)
+			return &f->settings->servers[i];
+	}
+	return NULL;
+}
+
+static void
+assert_limits(
+	const struct fixture *f, const char *host, unsigned connections, unsigned logins_per_minute)
+{
+	const struct watch_server *server = find_server(f, host);
+
+	unit_row(host);
+	assert_non_null(server);
+	assert_int_equal(server->connections, connections);
+	assert_int_equal(server->logins_per_minute, logins_per_minute);
+}
+
+/* Contract 3: hosts that the table marks large, those that it only knows, and what servers, limits
+ * and the provider's own limit make of these. */
+static void
+test_scope_servers_of_providers(void **state)
+{
+	struct fixture f;
+
+	fixture_begin(&f);
+	fixture_load_text(&f,
+		"servers = ({ host = \"imap.web.de\"; connections = 2; });\n"
+		"mailboxes = ({ name = \"a\"; address = \"a@firm.example\"; password = \"x\";\n"
+		"  provider = \"cpanel-generic\"; auth = \"none\"; });");
+	assert_err_equal(f.err, ERR_INVALID); /* a password has no place there */
+	fixture_load_text(&f, "servers = ({ host = \"imap.web.de\"; connections = 2; });\n"
+			      "mailboxes = ({ name = \"a\"; address = \"a@firm.example\";\n"
+			      "  provider = \"cpanel-generic\"; auth = \"none\"; });");
+	assert_told(&f, "");
+	assert_limits(&f, "imap.gmail.com", 64, 1200);
+	assert_true(find_server(&f, "imap.gmail.com")->is_known);
+	assert_limits(&f, "imap.strato.de", 8, 30);
+	assert_true(find_server(&f, "imap.strato.de")->is_known);
+	assert_limits(&f, "imap.web.de", 2, 1200);
+	assert_true(find_server(&f, "imap.web.de")->is_known);
+	assert_limits(&f, "mail.firm.example", 8, 1);
+	assert_false(find_server(&f, "mail.firm.example")->is_known);
+	assert_null(find_server(&f, "127.0.0.1"));
+	fixture_load_text(&f, "limits = { connections = 5; };");
+	assert_limits(&f, "imap.gmail.com", 5, 1200);
+	fixture_end(&f);
+}
+
 static void
 test_scope_servers_have_limits(void **state)
 {
@@ -246,12 +299,9 @@ test_scope_servers_have_limits(void **state)
 		"  { host = \"A.example\"; logins_per_minute = 3; });");
 	assert_told(&f, "");
 	assert_int_equal(f.settings->limits.connections, 5);
-	assert_int_equal(f.settings->server_count, 2);
-	assert_string_equal(f.settings->servers[0].host, "a.example");
-	assert_int_equal(f.settings->servers[0].connections, 5);
-	assert_int_equal(f.settings->servers[0].logins_per_minute, 3);
-	assert_int_equal(f.settings->servers[1].connections, 2);
-	assert_int_equal(f.settings->servers[1].logins_per_minute, 7);
+	assert_limits(&f, "a.example", 5, 3);
+	assert_limits(&f, "b", 2, 7);
+	assert_null(find_server(&f, "c"));
 	fixture_end(&f);
 }
 
@@ -318,6 +368,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_scope_the_retry_never_exceeds_the_interval),
 	cmocka_unit_test(test_scope_labels_are_joined),
 	cmocka_unit_test(test_scope_servers_have_limits),
+	cmocka_unit_test(test_scope_servers_of_providers),
 	cmocka_unit_test(test_scope_one_account_however_it_is_written),
 };
 
