@@ -164,6 +164,7 @@ typedef void route_handler(const struct request *request);
 
 route_handler read_mailbox;
 route_handler read_causes;
+route_handler read_providers;
 route_handler read_health;
 route_handler change_probe;
 route_handler change_probe_many;

@@ -1,10 +1,11 @@
 /*
- * reads.c: what is looked at and short: one mailbox, the causes, the daemon's health. Layer:
- * control.
+ * reads.c: what is looked at and short: one mailbox, the causes, the providers, the daemon's
+ * health. Layer: control.
  */
 #include "control/inside.h"
 
 #include "base/escape.h"
+#include "diagnose/providers.h"
 
 void
 read_mailbox(const struct request *request)
@@ -57,6 +58,19 @@ read_causes(const struct request *request)
 	}
 	buf_put_string(&out, "]}\n");
 	json_answer(request->exchange, 200, &out);
+}
+
+void
+read_providers(const struct request *request)
+{
+	struct buf out = { 0 };
+
+	providers_put_json(&out, request->control->settings->providers);
+	if (out.is_failed)
+		request_answer_memory(request);
+	else
+		exchange_answer(request->exchange, 200, "application/json", buf_bytes(&out));
+	buf_done(&out);
 }
 
 void

@@ -17,6 +17,7 @@ static const struct route {
 	{ METHOD_DELETE, "/v1/mailboxes/*", true, change_remove },
 	{ METHOD_GET, "/v1/events", false, events_answer },
 	{ METHOD_GET, "/v1/causes", false, read_causes },
+	{ METHOD_GET, "/v1/providers", false, read_providers },
 	{ METHOD_GET, "/healthz", false, read_health },
 	{ METHOD_GET, "/metrics", false, metrics_answer },
 	{ METHOD_POST, "/v1/mailboxes/*/probe", true, change_probe },

@@ -260,8 +260,8 @@ put_number(struct buf *out, const char *name, unsigned number)
 		buf_put_format(out, ",\"%s\":null", name);
 }
 
-void
-provider_put_json(struct buf *out, const struct provider *provider)
+static void
+put_row(struct buf *out, const struct provider *provider)
 {
 	buf_put_string(out, "{\"id\":");
 	json_put_text(out, bytes_of(provider->name));
@@ -288,4 +288,15 @@ provider_put_json(struct buf *out, const struct provider *provider)
 	put_text(out, "link", provider->link);
 	put_text(out, "app_password_link", provider->app_password_link);
 	buf_put_byte(out, '}');
+}
+
+void
+providers_put_json(struct buf *out, const struct providers *providers)
+{
+	buf_put_string(out, "{\"providers\":[");
+	for (size_t i = 0; i < providers->count; i++) {
+		buf_put_string(out, i == 0 ? "\n" : ",\n");
+		put_row(out, providers->rows[i]);
+	}
+	buf_put_string(out, "]}\n");
 }

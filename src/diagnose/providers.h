@@ -43,7 +43,7 @@ CHECKED enum err provider_put_host(
 /* Its form of the user name of that address; nothing where only the account knows. */
 void provider_put_username(struct buf *out, const struct provider *provider, struct bytes address);
 
-/* One row as JSON: a line without an end. */
-void provider_put_json(struct buf *out, const struct provider *provider);
+/* {"providers":[…]}, a row a line (contract 5). */
+void providers_put_json(struct buf *out, const struct providers *providers);
 
 #endif
