@@ -66,6 +66,7 @@ _mboxwatchctl_words() { # WORD BEFORE COMMAND
         *SELECTOR*) _mboxwatchctl_selectors "$1" ;;
         *NAME*) _mboxwatchctl_names "$1" ;;
         *CAUSE*) _mboxwatchctl_causes ;;
+        *PROVIDER*) _mboxwatchctl_ask providers | sed '1d; s/ .*//' ;;
         *SINK*) _mboxwatchctl_ask metrics --no-detail | sed -n 's/^mboxwatch_sink_queue{sink="\(.*\)"}.*/\1/p' ;;
         esac
     fi

@@ -488,6 +488,62 @@ check_asked(const struct invocation *invocation, const char *address)
 	return status;
 }
 
+/* {"address":…,"provider":…,"smtp":{},"imap":{}}: the sides that the provider has. */
+static json_t *
+body_of_provider(const char *address, const json_t *provider)
+{
+	json_t *body = json_pack(
+		"{s:s, s:O}", "address", address, "provider", json_object_get(provider, "id"));
+
+	for (enum side side = 0; body && side < SIDE_COUNT; side++) {
+		if (json_array_size(json_object_get(provider, side_name(side))) > 0)
+			json_object_set_new(body, side_name(side), json_object());
+	}
+	return body;
+}
+
+/* What it wants is said before the password is asked for. */
+static void
+tell_app_password(const json_t *provider)
+{
+	struct bytes kind = member_text(provider, "app_password");
+	struct bytes hint = member_text(provider, "app_password_hint");
+	struct buf words = { 0 };
+
+	if (!bytes_equal(kind, BYTES("required")) || hint.len == 0)
+		return;
+	buf_put(&words, member_text(provider, "name"));
+	buf_put_string(&words, " takes an app password alone: ");
+	complain_outside(words.at ? words.at : "", hint);
+	buf_done(&words);
+}
+
+/* A known provider needs the secret alone; of others the servers are asked for too. */
+static enum exit_status
+check_address(const struct invocation *invocation, const char *address)
+{
+	json_t *document = NULL, *body = NULL;
+	enum exit_status status = providers_document(invocation, &document);
+	const json_t *provider =
+		status == EXIT_FINE ? provider_of_address(document, bytes_of(address)) : NULL;
+
+	if (status == EXIT_FINE && !provider) {
+		status = check_asked(invocation, address);
+	} else if (provider && json_array_size(json_object_get(provider, "smtp")) == 0 &&
+		   json_array_size(json_object_get(provider, "imap")) == 0) {
+		complain_outside(
+			"no mail program can log in there: ", member_text(provider, "enable_hint"));
+		status = EXIT_REFUSED;
+	} else if (provider) {
+		tell_app_password(provider);
+		body = body_of_provider(address, provider);
+		status = body ? check_object(invocation, body) : EXIT_REFUSED;
+	}
+	json_decref(body);
+	json_decref(document);
+	return status;
+}
+
 struct wanted {
 	struct bytes address;
 	struct buf name;
@@ -540,7 +596,7 @@ check_by_daemon(const struct invocation *invocation, const char *word)
 	if (name.len > 0)
 		status = ask_daemon_name(invocation, buf_bytes(&name));
 	else if (status == EXIT_FINE)
-		status = strchr(word, '@') && ask_may() ? check_asked(invocation, word)
+		status = strchr(word, '@') && ask_may() ? check_address(invocation, word)
 							: no_such_mailbox(word);
 	buf_done(&name);
 	return status;
@@ -566,7 +622,7 @@ check_without_daemon(const struct invocation *invocation, const char *word)
 	if (mailbox)
 		status = run_alone(invocation, settings, mailbox, &want);
 	else if (is_address && ask_may())
-		status = check_asked(invocation, word);
+		status = check_address(invocation, word);
 	else
 		status = no_such_mailbox(word);
 	settings_free(settings);

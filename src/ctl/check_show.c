@@ -122,6 +122,18 @@ check_show_step(struct out *out, const json_t *step)
 		show_verdict(out, json_object_get(step, "verdict"));
 }
 
+/* The provider's, once where both sides have the same. */
+static void
+show_pages(struct out *out, const json_t *document)
+{
+	struct bytes smtp = member_text(json_object_get(document, "smtp"), "link");
+	struct bytes imap = member_text(json_object_get(document, "imap"), "link");
+
+	out_field(out, "page", smtp);
+	if (!bytes_equal(smtp, imap))
+		out_field(out, "page", imap);
+}
+
 void
 check_show_document(struct out *out, const json_t *document)
 {
@@ -150,4 +162,5 @@ check_show_document(struct out *out, const json_t *document)
 	out_colour(out, COLOUR_NONE);
 	out_say(out, "\n");
 	show_lines(out, "what to do", json_object_get(document, "next"));
+	show_pages(out, document);
 }

@@ -91,6 +91,7 @@ command_run command_pause;
 command_run command_resume;
 command_run command_reload;
 command_run command_causes;
+command_run command_providers;
 command_run command_metrics;
 command_run command_test_alert;
 command_run command_remove;
@@ -229,6 +230,10 @@ bool table_print(const struct table *table, struct out *out);
  */
 
 struct bytes member_text(const json_t *object, const char *name);
+/* providers.c: the daemon's document of providers, else what is compiled in. Borrowed from it: the
+ * one whose addresses are in that address' domain, or NULL. */
+enum exit_status providers_document(const struct invocation *invocation, json_t **out);
+const json_t *provider_of_address(const json_t *document, struct bytes address);
 wall_t member_time(const json_t *object, const char *name);
 int64_t member_number(const json_t *object, const char *name);
 bool member_is_true(const json_t *object, const char *name);

@@ -53,6 +53,8 @@ static const struct command commands[] = {
 		"end a pause, or allow one login where logins are held" },
 	{ "reload", "", 0, 0, 0, command_reload, "load the settings anew" },
 	{ "causes", "[CAUSE]", 0, 1, 0, command_causes, "what may be wrong, and what to do" },
+	{ "providers", "[PROVIDER]", 0, 1, 0, command_providers,
+		"mail providers: servers, what to switch on, app passwords" },
 	{ "metrics", "", 0, 0, OPTION_BIT(OPTION_NO_DETAIL), command_metrics,
 		"figures for Prometheus" },
 	{ "test-alert", "[SINK]", 0, 1, 0, command_test_alert, "send a test to the sinks" },

@@ -606,6 +606,23 @@ def terminal(t):
     assert status == 3 and 'check -f FILE' in err, (status, err)
 
 
+@test('check ADDRESS of a known provider: the password alone is asked for, what it wants is said')
+def terminal_provider(t):
+    host = t.host('ann')
+    daemon = t.daemon(host, [], daemon=OPEN, providers=[{
+        'name': 'acme', 'domains': ['test.example'], 'app_password': 'required',
+        'app_password_hint': 'Get one under Settings',
+        'smtp': ['127.0.0.1:%d/tls' % host.endpoint('smtp')['port']],
+        'imap': ['127.0.0.1:%d/tls' % host.endpoint('imap')['port']]}])
+    asked = Terminal(t, daemon, 'check', ADDRESS)
+    asked.wait(b'Password (not shown): ')
+    assert b'acme takes an app password alone: Get one under Settings' in asked.shown, asked.shown
+    assert b'SMTP server' not in asked.shown, asked.shown
+    asked.say(t.secret('ann').encode() + b'\n')
+    asked.wait(b'Sends, and replies are read: all is well.')
+    assert asked.end() == 0, asked.shown
+
+
 # --- without a daemon -----------------------------------------------------------------------------
 
 def alone(t, host, mailboxes, **groups):

@@ -290,7 +290,7 @@ def state_words(t):
     states = {m['name']: m['state'] for m in daemon.status()['mailboxes']}
     assert states == {'both': 'unknown', 's': 'smtp unknown', 'i': 'imap unknown'}, states
     assert daemon.status()['counts']['unknown'] == 3
-    for path in ('/v1/status', '/v1/mailboxes/s', '/v1/causes', '/healthz', '/metrics',
+    for path in ('/v1/status', '/v1/mailboxes/s', '/v1/causes', '/v1/providers', '/healthz', '/metrics',
                  '/v1/events', '/v1/mailboxes/nobody'):
         get, head = daemon.get(path), daemon.request('HEAD', path)
         assert head.body == b'' and head.status == get.status, (path, head)
@@ -359,6 +359,50 @@ def causes(t):
         has(cause, {'means': is_text, 'next': is_text, 'stages': lambda v: v and all(
             stage in STAGES + ['any'] for stage in v)}, cause['cause'])
     assert daemon.get('/healthz').body == b'ok\n'
+
+
+@test('5: GET /v1/providers: the table, what settings add before it; providers prints it')
+def providers(t):
+    own = {'name': 'acme', 'domains': ['acme.example'], 'imap': ['imap.acme.example:993/tls'],
+           'app_password': 'with_2fa', 'link': 'https://acme.example/help'}
+    daemon = t.daemon(None, [], providers=[own])
+    listed = daemon._fetch('/v1/providers')['providers']
+    by_id = {provider['id']: provider for provider in listed}
+    assert len(listed) == len(by_id) == 84 and listed[0]['id'] == 'acme', len(listed)
+    assert by_id['gmail']['imap'] == [{'host': 'imap.gmail.com', 'port': 993, 'security': 'tls'}]
+    assert by_id['gmail']['large'] is True and 'gmail.com' in by_id['gmail']['domains']
+    assert by_id['acme']['smtp'] == [] and by_id['acme']['link'] == own['link'], by_id['acme']
+    assert json.loads(daemon.ctl('providers', '--json')[1])['providers'] == listed
+    assert json.loads(daemon.ctl('providers', 'acme', '--json')[1]) == {
+        'providers': [by_id['acme']]}
+    status, out, err = daemon.ctl('providers', 'acme')
+    assert status == 0 and 'imap.acme.example, port 993, tls' in out and 'with 2fa' in out, out
+    status, out, err = daemon.ctl('providers', environment={'COLUMNS': '80'})
+    assert status == 0 and len(out.splitlines()) == 85 and 'imap.acme.example' in out, out
+    assert daemon.ctl('providers', 'nobody')[0] == 2
+    status, out, err = daemon.ctl('--socket', '/nonexistent', 'providers')  # needs no daemon
+    assert status == 0 and len(out.splitlines()) == 84 and 'acme' not in out, (err, out)
+
+
+@test('3, 5: a provider gives host and port; its hint and page stand in next, link and the event')
+def provider_of_mailbox(t):
+    host = t.host('ann')
+    own = {'name': 'acme', 'domains': ['test.example'], 'app_password': 'required',
+           'app_password_hint': 'Get one under Settings', 'link': 'https://acme.example/help',
+           'imap': ['127.0.0.1:%d/tls' % host.endpoint('imap')['port']]}
+    host.fail('imap', 'ann@test.example', 'NO [ALERT] Application-specific password required')
+    daemon = t.daemon(host, [{'name': 'a', 'address': 'ann@test.example', 'provider': 'acme',
+                              'imap': {'password': t.secret('ann')}}],
+                      providers=[own], defaults={'confirm': 1})
+    event = daemon.wait_event(event='state', state='imap failing')
+    verdict = daemon.mailbox('a')['imap']['verdict']
+    assert verdict['cause'] == 'app_password_required', verdict
+    assert verdict['next'][0] == 'acme: Get one under Settings.', verdict
+    assert verdict['link'] == own['link'], verdict
+    assert event['next'][0] == verdict['next'][0] and own['link'] in event['text'], event
+    daemon.restart()  # what was stored says the same
+    stored = daemon.mailbox('a')['imap']['verdict']
+    assert stored['link'] == own['link'] and stored['next'] == verdict['next'], stored
 
 
 @test('5: errors of a route: problem+json with title, status, code, detail, faults')

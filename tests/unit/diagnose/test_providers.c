@@ -3,7 +3,9 @@
  */
 #include "../unit.h"
 
+#include "diagnose/advice.h"
 #include "diagnose/providers.h"
+#include "diagnose/reply_rules.h"
 
 static struct providers *
 load(void)
@@ -214,7 +216,108 @@ test_forms_of_user_names_and_hosts(void **state)
 	providers_free(providers);
 }
 
+/* What a row has to say about a cause. */
+static void
+test_advice_by_cause(void **state)
+{
+	static const struct {
+		const char *provider, *host, *greeting;
+		enum side side;
+		enum cause cause;
+		const char *begins; /* NULL: no advice */
+		const char *link;
+	} advices[] = {
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_APP_PASSWORD_REQUIRED,
+			"Gmail: Turn on 2-Step Verification first",
+			"https://myaccount.google.com/apppasswords" },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_BAD_CREDENTIALS,
+			"Gmail: Turn on 2-Step Verification first",
+			"https://myaccount.google.com/apppasswords" },
+		{ "outlook-com", "outlook.office365.com", NULL, SIDE_IMAP, CAUSE_PROTOCOL_DISABLED,
+			"Outlook.com / Hotmail / Live / MSN: In Outlook on the web open",
+			"https://support.microsoft.com/en-us/office/"
+			"pop-imap-and-smtp-settings-for-outlook-com-d088b986-291d-42b8-9564-"
+			"9c414e2aa040" },
+		{ "web-de", "imap.web.de", NULL, SIDE_IMAP, CAUSE_USERNAME_FORM,
+			"WEB.DE: The user name is the part before @.",
+			"https://hilfe.web.de/pop-imap/einschalten.html" },
+		{ "sendgrid", "smtp.sendgrid.net", NULL, SIDE_SMTP, CAUSE_USERNAME_FORM,
+			"Twilio SendGrid (SMTP): The user name is apikey.", NULL },
+		{ "gmail", "imap.googlemail.test", NULL, SIDE_IMAP, CAUSE_DNS_NO_NAME,
+			"Gmail: IMAP is at imap.gmail.com, port 993 (tls).",
+			"https://support.google.com/mail/answer/97150" },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CONNECT_TIMEOUT, NULL, NULL },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_OK, NULL, NULL },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CERT_EXPIRED, NULL, NULL },
+		{ NULL, "mail.firm.test",
+			"mail.firm.test ESMTP Exim\nWe do not authorize the use of "
+			"this system to transport unsolicited,",
+			SIDE_SMTP, CAUSE_BAD_CREDENTIALS,
+			"cPanel / shared hosting (generic): Many hosts cap logins", NULL },
+		{ NULL, "mail.firm.test", "mail.firm.test ESMTP Exim", SIDE_SMTP,
+			CAUSE_BAD_CREDENTIALS, NULL, NULL },
+	};
+	struct providers *providers = load();
+
+	for (size_t i = 0; i < COUNT_OF(advices); i++) {
+		struct endpoint *endpoint = endpoint_new(advices[i].side);
+		struct verdict *verdict = verdict_new();
+
+		unit_row(cause_name(advices[i].cause));
+		endpoint->host = strdup(advices[i].host);
+		endpoint->port = port_of_security(advices[i].side, SECURITY_TLS);
+		endpoint->security = SECURITY_TLS;
+		if (advices[i].provider)
+			endpoint->provider =
+				providers_find(providers, bytes_of(advices[i].provider));
+		verdict->cause = advices[i].cause;
+		advise(endpoint, bytes_of(advices[i].greeting), verdict);
+		assert_int_equal(verdict->advice != NULL, advices[i].begins != NULL);
+		if (advices[i].begins &&
+			!bytes_starts(bytes_of(verdict->advice), bytes_of(advices[i].begins)))
+			fail_msg("%s", verdict->advice);
+		assert_string_equal(
+			verdict->link ? verdict->link : "", advices[i].link ? advices[i].link : "");
+		verdict_free(verdict);
+		endpoint_free(endpoint);
+	}
+	providers_free(providers);
+}
+
+/* A rule's provider: a name, by host or greeting; with a dot, a domain. */
+static void
+test_rules_name_a_provider(void **state)
+{
+	static const struct provider gmail = { .name = "gmail" }, cpanel = { .name = "cpanel" };
+	const struct server_reply reply = { .status = REPLY_NO };
+	static const struct {
+		const char *rule;
+		struct reply_question question;
+		bool fits;
+	} rules[] = {
+		{ "gmail", { .provider = &gmail }, true },
+		{ "Gmail", { .provider = &gmail }, true },
+		{ "gmail", { .software = &gmail }, true },
+		{ "gmail", { .provider = &cpanel }, false },
+		{ "gmail", { .host = { "imap.gmail.com", 14 } }, false },
+		{ "gmail.com", { .host = { "imap.gmail.com", 14 } }, true },
+		{ "gmail.com", { .provider = &gmail }, false },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		struct reply_question question = rules[i].question;
+
+		unit_row(rules[i].rule);
+		question.reply = &reply;
+		assert_int_equal(reply_rule_fits(&(struct reply_rule){ .provider = rules[i].rule },
+					 &question),
+			rules[i].fits);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_advice_by_cause),
+	cmocka_unit_test(test_rules_name_a_provider),
 	cmocka_unit_test(test_providers_are_found_at_label_borders),
 	cmocka_unit_test(test_own_rows_come_first),
 	cmocka_unit_test(test_each_row_is_whole),
