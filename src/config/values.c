@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistr.h>
 
+#include "config/host.h"
 #include "config/pin.h"
 #include "config/suggest.h"
 #include "facts/mailbox.h"
