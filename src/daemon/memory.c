@@ -97,20 +97,19 @@ memory_look(const char *own, const char *groups, struct memory *out)
 	struct buf folder = { 0 };
 	struct memory found;
 	enum err err = own_folder(own, groups, &folder);
-	bool is_bound = false;
+	int64_t least = INT64_MAX; /* none has a bound */
 
 	while (err == ERR_OK) {
-		if (look_at(folder.at, &found) &&
-			(!is_bound || left_bytes(&found) < left_bytes(out))) {
+		if (look_at(folder.at, &found) && left_bytes(&found) < least) {
+			least = left_bytes(&found);
 			*out = found;
-			is_bound = true;
 		}
 		if (strlen(folder.at) <= strlen(groups))
 			break;
 		*strrchr(folder.at, '/') = '\0';
 	}
 	buf_done(&folder);
-	return err == ERR_OK && !is_bound ? ERR_NOT_FOUND : err;
+	return err == ERR_OK && least == INT64_MAX ? ERR_NOT_FOUND : err;
 }
 
 unsigned
