@@ -52,7 +52,7 @@ read_first_bytes(const struct endpoint *endpoint, struct bytes heard)
 	verdict = verdict_new();
 	must(verdict);
 	verdict->cause = CAUSE_REPLY_TIMEOUT;
-	diagnose_answer_to_tls(endpoint, &answer, 0, verdict);
+	diagnose_answer_to_tls(endpoint, &answer, verdict);
 	must(verdict->cause == CAUSE_TLS_MODE || verdict->cause == CAUSE_WRONG_PROTOCOL);
 	verdict_free(verdict);
 }
