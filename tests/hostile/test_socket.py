@@ -316,6 +316,7 @@ def h5_07(t):
     daemon = started(t, paused(1))
     request = b'GET /v1/events?follow=1 HTTP/1.1\r\nHost: d\r\n\r\n'
     before = daemon.descriptors()
+    daemon.wait_event(event='start')  # it is told once it is stored, which may be a while after
     stuck = [Wire(daemon, 60) for _ in range(20)]
     for wire in stuck:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
