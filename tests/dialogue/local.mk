@@ -116,6 +116,8 @@ EXTRA_DIST += \
 	tests/dialogue/smtp/auth_temporary.txt \
 	tests/dialogue/smtp/auth_wants_app_password.txt \
 	tests/dialogue/smtp/auth_wrong_password.txt \
+	tests/dialogue/smtp/check_sends.txt \
+	tests/dialogue/smtp/check_sends_refused.txt \
 	tests/dialogue/smtp/closed_after_auth.txt \
 	tests/dialogue/smtp/closed_before_greeting.txt \
 	tests/dialogue/smtp/cram_md5.txt \
@@ -256,6 +258,13 @@ EXTRA_DIST += \
 	tests/dialogue/imap/auth_bye_protocol_errors.txt \
 	tests/dialogue/imap/auto_takes_scram_last.txt \
 	tests/dialogue/imap/capability_without_list.txt \
+	tests/dialogue/imap/check_last_message.txt \
+	tests/dialogue/imap/check_last_of_none.txt \
+	tests/dialogue/imap/check_sent_and_found.txt \
+	tests/dialogue/imap/check_sent_and_lost.txt \
+	tests/dialogue/imap/check_sent_and_many_found.txt \
+	tests/dialogue/imap/check_sent_never_found.txt \
+	tests/dialogue/imap/check_sent_no_uidplus.txt \
 	tests/dialogue/imap/closed_after_login.txt \
 	tests/dialogue/imap/cram_md5.txt \
 	tests/dialogue/imap/folder_denied.txt \

@@ -11,12 +11,13 @@
  *	close                            the peer is gone
  *	timeout                          the time is over, or we part from a session at rest
  *	rest                             it is at rest, all well (given may_rest=true)
+ *	pause                            the message was not there yet, and a while has passed
  *	wake, wake last                  it is probed again; for the last time
  *	end    stage=done cause=ok       what the verdict must be
  *
  * given: side (else the folder's name), security, port, username, secret, mechanism, insecure_auth,
- * folder, select, mail_from, rcpt_to, helo, nonce (SCRAM's, ours); one_segment=true: the matter is
- * what comes in one piece, so it is played whole alone.
+ * folder, select, last, sent (a Message-ID), message, mail_from, rcpt_to, helo, nonce (SCRAM's,
+ *ours); one_segment=true: the matter is what comes in one piece, so it is played whole alone.
  *
  * end: stage, cause, transient, login, wait (ms); and note, detail, reply, suggest, next: words
  * that must occur; no-note, no-reply: that must not. Values with blanks stand in quotes.
@@ -63,6 +64,7 @@ struct play {
 	const struct script *script;
 	struct endpoint *endpoint;
 	struct secret *secret;
+	struct errand *errand;
 	struct dialogue *dialogue;
 	struct dialogue_step step;
 	enum cutting cutting;
@@ -495,6 +497,18 @@ wake_line(struct play *play, bool may_rest)
 }
 
 static void
+pause_line(struct play *play)
+{
+	settle(play);
+	if (play->step.want != DIALOGUE_WANT_PAUSE) {
+		fail(play, "it does not pause");
+		return;
+	}
+	dialogue_pause_over(play->dialogue, &play->step);
+	take_step(play);
+}
+
+static void
 play_line(struct play *play, struct bytes line)
 {
 	if (bytes_starts(line, BYTES("S: "))) {
@@ -515,6 +529,8 @@ play_line(struct play *play, struct bytes line)
 		rest_line(play);
 	} else if (bytes_equal(line, BYTES("wake")) || bytes_equal(line, BYTES("wake last"))) {
 		wake_line(play, bytes_equal(line, BYTES("wake")));
+	} else if (bytes_equal(line, BYTES("pause"))) {
+		pause_line(play);
 	} else if (bytes_equal(line, BYTES("close"))) {
 		settle(play);
 		if (play->step.want != DIALOGUE_WANT_END)
@@ -694,6 +710,12 @@ play_begin(struct play *play, const struct script *script)
 	is_well &= mechanism_from_name(bytes_of(mechanism), &play->endpoint->mechanism) == ERR_OK;
 	is_well &= secret_new(bytes_of(secret), &play->secret) == ERR_OK;
 	settings.endpoint = play->endpoint;
+	play->errand = settings.errand = errand_new();
+	play->errand->looks_at_last = is_given(script, "last");
+	play->errand->message_id = given(script, "sent", NULL);
+	play->errand->message = given(script, "message", NULL);
+	play->errand->from = given(script, "mail_from", NULL);
+	play->errand->to = given(script, "rcpt_to", NULL);
 	settings.is_traced = true;
 	settings.may_rest = is_given(script, "may_rest");
 	is_well &= dialogue_new(&settings, &play->dialogue) == ERR_OK;
@@ -721,6 +743,7 @@ play_done(struct play *play)
 {
 	dialogue_free(play->dialogue);
 	endpoint_free(play->endpoint);
+	errand_free(play->errand);
 	secret_free(play->secret);
 	buf_done(&play->block);
 	buf_done(&play->said);
