@@ -3,6 +3,7 @@ src_base_libbase_a_SOURCES = \
 	src/base/buf.c src/base/buf.h \
 	src/base/bytes.c src/base/bytes.h \
 	src/base/digest.c src/base/digest.h \
+	src/base/edits.c src/base/edits.h \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \
 	src/base/file.c src/base/file.h \

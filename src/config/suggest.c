@@ -1,48 +1,32 @@
 /*
- * suggest.c: the nearest of the words that would have been right, by edits (insert, drop, change,
- * swap of neighbours). Layer: config.
+ * suggest.c: the nearest of the words that would have been right, by edits (base/edits.h). Layer:
+ * config.
  */
 #include "config/suggest.h"
+
+#include "base/edits.h"
 
 #define WORD_MOST ((size_t)32)
 #define TOO_FAR ((size_t)99)
 
-static size_t
-least_of(size_t a, size_t b)
+/* Case folded, '-' as '_'. */
+static void
+fold(struct bytes word, uint32_t out[WORD_MOST])
 {
-	return a < b ? a : b;
+	for (size_t i = 0; i < word.len; i++)
+		out[i] = (uint8_t)byte_lower(word.at[i] == '-' ? '_' : word.at[i]);
 }
 
-/* Damerau's distance between neighbours, case folded, '-' as '_'. */
 static size_t
-edits_between(struct bytes a, struct bytes b)
+edits_of(struct bytes typed, struct bytes word)
 {
-	size_t rows[3][WORD_MOST + 1];
-	size_t *before_last = rows[0], *last = rows[1], *now = rows[2];
+	uint32_t a[WORD_MOST], b[WORD_MOST];
 
-	if (a.len > WORD_MOST || b.len > WORD_MOST)
+	if (typed.len > WORD_MOST || word.len > WORD_MOST)
 		return TOO_FAR;
-	for (size_t j = 0; j <= b.len; j++)
-		last[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t *spare = before_last;
-
-		now[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			char in_a = byte_lower(a.at[i - 1] == '-' ? '_' : a.at[i - 1]);
-			char in_b = byte_lower(b.at[j - 1]);
-
-			now[j] = least_of(
-				least_of(last[j], now[j - 1]) + 1, last[j - 1] + (in_a != in_b));
-			if (i > 1 && j > 1 && in_a == byte_lower(b.at[j - 2]) &&
-				byte_lower(a.at[i - 2]) == in_b)
-				now[j] = least_of(now[j], before_last[j - 2] + 1);
-		}
-		before_last = last;
-		last = now;
-		now = spare;
-	}
-	return last[b.len];
+	fold(typed, a);
+	fold(word, b);
+	return edits_between(a, typed.len, b, word.len);
 }
 
 /* Two edits, and never more than a third of the word. */
@@ -104,7 +88,7 @@ suggest_setting(struct bytes typed, unsigned scope)
 
 		if (!is_setting_of(&setting_rows[i], scope))
 			continue;
-		edits = edits_between(typed, bytes_of(setting_rows[i].name));
+		edits = edits_of(typed, bytes_of(setting_rows[i].name));
 		if (edits < best_edits) {
 			best = setting_rows[i].name;
 			best_edits = edits;
@@ -133,7 +117,7 @@ suggest_word(struct bytes typed, const char *range)
 	rest = bytes_first(rest, bytes_index(rest, ';'));
 	while (rest.len > 0) {
 		struct bytes word = bytes_first(rest, bytes_index(rest, '|'));
-		size_t edits = edits_between(typed, word);
+		size_t edits = edits_of(typed, word);
 
 		if (edits < best_edits) {
 			best = word;

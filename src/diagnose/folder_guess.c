@@ -6,7 +6,9 @@
  */
 #include "diagnose/folder_guess.h"
 
-#define MOST_LETTERS 128
+#include "base/edits.h"
+
+#define MOST_LETTERS EDITS_MOST_LETTERS
 #define MOST_NEAR 2	 /* letters that may differ */
 #define LEAST_NEAR_LEN 3 /* of shorter names one letter says nothing */
 #define LEAST_FAR_LEN 6	 /* of names from here on two letters may differ */
@@ -250,41 +252,6 @@ use_by_name(const struct folded *name)
 
 /* ---- spelling */
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* How many letters must be put in, left out, changed or swapped with their neighbour to make b of
- * a; above `most`: more than that. Three rows of the table are enough (optimal string alignment).
- */
-static size_t
-distance(const struct folded *a, const struct folded *b, size_t most)
-{
-	size_t rows[3][MOST_LETTERS + 1];
-	size_t apart = a->count > b->count ? a->count - b->count : b->count - a->count;
-
-	if (apart > most)
-		return most + 1;
-	for (size_t j = 0; j <= b->count; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= a->count; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b->count; j++) {
-			bool is_equal = a->letters[i - 1] == b->letters[j - 1];
-
-			row[j] = least(above[j - 1] + !is_equal, least(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && a->letters[i - 1] == b->letters[j - 2] &&
-				a->letters[i - 2] == b->letters[j - 1])
-				row[j] = least(row[j], before[j - 2] + 1);
-		}
-	}
-	return rows[a->count % 3][b->count];
-}
-
 /* How far off a name of so many letters may be. */
 static size_t
 most_near(size_t count)
@@ -336,7 +303,7 @@ likeness_of(const struct wish *wish, const struct folder *folder)
 		return LIKE_NAMED;
 	fold_name(bytes_of(folder->name), folder->delimiter, &bare);
 	drop_inbox(&bare);
-	far = distance(&wish->bare, &bare, most_near(wish->bare.count));
+	far = edits_between(wish->bare.letters, wish->bare.count, bare.letters, bare.count);
 	return far <= most_near(wish->bare.count) && !bare.is_cut && !wish->bare.is_cut
 		       ? LIKE_SPELT + far
 		       : UNLIKELY;
