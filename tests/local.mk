@@ -35,6 +35,7 @@ PYTHON_TESTS = \
 	tests/mailhost/selftest.py \
 	tests/e2e/test_thread.py \
 	tests/e2e/test_start_end.py \
+	tests/e2e/test_connect_page.py \
 	tests/e2e/test_contract.py \
 	tests/e2e/test_check.py \
 	tests/e2e/test_screen.py \
