@@ -1,10 +1,11 @@
 /*
  * tables.c: fills a manual's @TABLE@ line with the table of causes, of events or of metrics
- * (src/facts). Used by the build alone.
+ * (src/facts), or of the socket's problems (src/control). Used by the build alone.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "control/problem.h"
 #include "facts/cause.h"
 #include "facts/event.h"
 #include "facts/metric.h"
@@ -70,10 +71,19 @@ print_metrics(void)
 	}
 }
 
+static void
+print_problems(void)
+{
+#define X(name, word, status, title) printf(".It Cm %s\n%d: %s.\n", word, status, title);
+	PROBLEMS(X)
+#undef X
+}
+
 static const struct {
 	const char *word;
 	void (*print)(void);
 } tables[] = {
+	{ "api", print_problems },
 	{ "causes", print_causes },
 	{ "events", print_events },
 	{ "metrics", print_metrics },
@@ -95,7 +105,7 @@ main(int argc, char **argv)
 	FILE *page = argc == 3 ? fopen(argv[2], "r") : NULL;
 
 	if (!page) {
-		fprintf(stderr, "usage: tables causes|events|metrics PAGE\n");
+		fprintf(stderr, "usage: tables api|causes|events|metrics PAGE\n");
 		return 2;
 	}
 	while (fgets(line, sizeof(line), page)) {
