@@ -199,6 +199,11 @@ def page(t):
             "return [...document.querySelectorAll('input,select')].filter(one => !one.labels.length)"
             ".map(one => one.id)")
         assert unnamed == [], unnamed
+        browser.type('address', 'ann@gmail.com\t')  # a provider's: what is usual there
+        wait_until(lambda: 'Gmail' in browser.text('#provider'), why='no provider')
+        assert browser.run("return document.getElementById('f-imap.host').value") == \
+            'imap.gmail.com'
+        browser.picture(name + '-provider')
         browser.fill(dict(form, address='ann'))
         browser.type('imap.port', '70000')
         browser.click('#connect')

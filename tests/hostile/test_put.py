@@ -160,6 +160,18 @@ def faults(t):
     assert not os.path.exists(os.path.join(daemon.state_dir, 'mailboxes.db'))
 
 
+@test('PUT by provider: its servers are filled in, and still are after a restart')
+def by_provider(t):
+    daemon = t.daemon(None, [], **open_to(t))
+    answer = put(daemon, 'ann', {'address': 'ann@gmail.com', 'provider': 'gmail', 'enabled': False,
+                                 'smtp': {'password': t.secret('ann')}, 'imap': {}})
+    assert answer.status == 201, repr(answer)
+    for _ in range(2):
+        assert daemon.mailbox('ann')['imap']['host'] == 'imap.gmail.com'
+        assert daemon.mailbox('ann')['smtp']['host'] == 'smtp.gmail.com'
+        restart(daemon)
+
+
 @test('GET for any who may open the socket; PUT and DELETE for who may change (403)')
 def for_changing_users(t):
     if os.geteuid() != 0:
