@@ -245,6 +245,7 @@ show_verdict(struct out *out, const json_t *verdict)
 	show_tls(out, json_object_get(verdict, "tls"));
 	show_lines(out, "note", json_object_get(verdict, "notes"));
 	show_suggestions(out, verdict);
+	out_field(out, "page", member_text(verdict, "link"));
 }
 
 static void

@@ -402,13 +402,32 @@ daemon_carry_out(struct world *world)
 
 /* ---- the daemon's life */
 
+/* The caller's (free()). */
+static struct watch_server *
+known_servers(const struct world *world)
+{
+	const struct watch_limits *limits = &world->settings.limits;
+	size_t count = SIDE_COUNT * world->settings.known;
+	struct watch_server *servers = calloc(count + 1, sizeof(*servers));
+
+	if (!servers)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		servers[i] = (struct watch_server){ world->places[i].name, limits->connections,
+			limits->logins_per_minute, true };
+	return servers;
+}
+
 static void
 configure(struct world *world)
 {
 	uint32_t count = world->person_count;
 	struct watch_mailbox *mailboxes = calloc(count + 1, sizeof(*mailboxes));
+	struct watch_server *servers = known_servers(world);
 	struct watch_settings settings = { .limits = world->settings.limits,
-		.mailboxes = mailboxes };
+		.mailboxes = mailboxes,
+		.servers = servers,
+		.server_count = SIDE_COUNT * world->settings.known };
 	struct watch_changes changes;
 
 	if (!mailboxes)
@@ -438,6 +457,7 @@ configure(struct world *world)
 		    &changes) != ERR_OK)
 		abort();
 	free(mailboxes);
+	free(servers);
 	daemon_carry_out(world);
 }
 

@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	tests/simulate/kill_at_refusal.story \
 	tests/simulate/kill_first.story \
 	tests/simulate/kill_loop.story \
+	tests/simulate/known_hosts.story \
 	tests/simulate/many_secrets.story \
 	tests/simulate/mono_31ms.story \
 	tests/simulate/mono_32ms.story \

@@ -77,6 +77,7 @@ read_setting(struct story *story, const char *key, const char *value)
 		{ "mailboxes", &settings->mailboxes },
 		{ "servers", &settings->servers },
 		{ "addresses", &settings->addresses },
+		{ "known", &settings->known },
 		{ "confirm", &rules->confirm },
 		{ "recover", &rules->recover },
 		{ "connections", &settings->limits.connections },

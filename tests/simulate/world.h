@@ -112,6 +112,7 @@ struct world_settings {
 	unsigned mailboxes;
 	unsigned servers;
 	unsigned addresses; /* of all servers together; 0: each has its own */
+	unsigned known;	    /* so many servers, the first ones, are in the table of providers */
 	double lost;
 	int64_t latency_us;
 	int64_t start_us; /* of the day */

@@ -60,6 +60,8 @@ whole_verdict(void)
 	verdict_suggest(verdict, "security", "starttls");
 	verdict_suggest(verdict, "port", "143");
 	verdict_note(verdict, "the clock is %d s off", 7);
+	verdict->advice = text_keep(BYTES("Gmail: Turn on 2-Step Verification."));
+	verdict->link = text_keep(BYTES("https://help.example/imap"));
 	verdict->began = (wall_t){ 1795512600 * US_PER_S };
 	verdict->ended = (wall_t){ 1795512602 * US_PER_S + 4 * US_PER_MS };
 	return verdict;
@@ -77,8 +79,11 @@ whole_verdict(void)
 	"\"address\":\"192.0.2.1\",\"family\":\"ipv4\",\"times_ms\":{\"dns\":0,\"connect\":1,"     \
 	"\"tls\":2,\"auth\":2001,\"total\":2004},\"tls\":{\"version\":\"TLSv1.3\","                \
 	"\"cipher\":\"TLS_AES_256_GCM_SHA384\","
-#define TAIL_JSON                                                                                  \
+#define NEXT_JSON                                                                                  \
 	"\"suggest\":{\"security\":\"starttls\",\"port\":143},\"next\":[],"                        \
+	"\"link\":\"https://help.example/imap\","
+#define ADVICE_JSON "\"advice\":\"Gmail: Turn on 2-Step Verification.\","
+#define TAIL_JSON                                                                                  \
 	"\"notes\":[\"the clock is 7 s off\"],\"began\":\"2026-11-24T09:30:00.000Z\","             \
 	"\"ended\":\"2026-11-24T09:30:02.004Z\",\"wait_ms\":90000,\"void\":true}"
 
@@ -94,8 +99,10 @@ test_verdict_json_is_that_of_the_contract(void **state)
 			HEAD_JSON
 			"\"reply\":[\"a2 NO [AUTHENTICATIONFAILED] \\\"no\\\"\"]," TIMES_JSON
 			"\"cert\":" CERT_JSON ",\"resumed\":true},"
-			"\"capabilities\":[\"IMAP4rev1\",\"IDLE\"]," TAIL_JSON },
-		{ "for /v1/status", false, HEAD_JSON TIMES_JSON "\"resumed\":true}," TAIL_JSON },
+			"\"capabilities\":[\"IMAP4rev1\",\"IDLE\"]," NEXT_JSON ADVICE_JSON
+				TAIL_JSON },
+		{ "for /v1/status", false,
+			HEAD_JSON TIMES_JSON "\"resumed\":true}," NEXT_JSON TAIL_JSON },
 	};
 	struct verdict *verdict = whole_verdict();
 	struct buf json = { 0 };
