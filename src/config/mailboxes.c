@@ -624,6 +624,7 @@ find_provider(struct entry *entry, struct endpoint *endpoint)
 
 	if (!found)
 		found = providers_of_host(providers, bytes_of(endpoint->host), login);
+	endpoint->is_provider_guessed = !found;
 	if (!found)
 		found = providers_of_address(providers, login);
 	endpoint->provider = found;

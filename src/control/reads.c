@@ -66,11 +66,7 @@ read_providers(const struct request *request)
 	struct buf out = { 0 };
 
 	providers_put_json(&out, request->control->settings->providers);
-	if (out.is_failed)
-		request_answer_memory(request);
-	else
-		exchange_answer(request->exchange, 200, "application/json", buf_bytes(&out));
-	buf_done(&out);
+	json_answer(request->exchange, 200, &out);
 }
 
 void

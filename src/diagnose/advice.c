@@ -134,7 +134,9 @@ say_server(struct advising *advising)
 	advising->link = provider->link;
 }
 
-static void (*const sayings[CAUSE_COUNT])(struct advising *) = {
+typedef void saying(struct advising *advising);
+
+static saying *const sayings[CAUSE_COUNT] = {
 	[CAUSE_APP_PASSWORD_REQUIRED] = say_app_password,
 	[CAUSE_OAUTH_REQUIRED] = say_app_password,
 	[CAUSE_BAD_CREDENTIALS] = say_login,
@@ -156,6 +158,18 @@ static void (*const sayings[CAUSE_COUNT])(struct advising *) = {
 	[CAUSE_WRONG_PROTOCOL] = say_server,
 };
 
+/* What a server refuses that is not the provider's says nothing of the provider's rules; that it is
+ * not may be the mistake. */
+static void
+say_guessed(struct advising *advising, enum cause cause)
+{
+	if (cause == CAUSE_BAD_CREDENTIALS || cause == CAUSE_USERNAME_FORM ||
+		sayings[cause] == say_limits)
+		say_server(advising);
+	else
+		sayings[cause](advising);
+}
+
 void
 advise(const struct endpoint *endpoint, struct bytes greeting, struct verdict *verdict)
 {
@@ -167,7 +181,10 @@ advise(const struct endpoint *endpoint, struct bytes greeting, struct verdict *v
 		advising.provider = providers_of_greeting(endpoint->providers, greeting);
 	if (!advising.provider)
 		return;
-	sayings[verdict->cause](&advising);
+	if (endpoint->is_provider_guessed)
+		say_guessed(&advising, verdict->cause);
+	else
+		sayings[verdict->cause](&advising);
 	if (advising.text.len > 0 && advising.text.len <= ADVICE_MOST) {
 		free(verdict->advice);
 		verdict->advice = buf_take(&advising.text);

@@ -189,11 +189,12 @@ provider_put_host(struct buf *out, const struct provider_server *server, struct 
 void
 provider_put_username(struct buf *out, const struct provider *provider, struct bytes address)
 {
+	struct bytes domain = domain_of(address);
+	size_t at = domain.len > 0 ? domain.len + 1 : 0; /* with the @ */
+
 	switch (provider->username) {
 	case PROVIDER_LOCAL_PART:
-		buf_put(out, bytes_first(address, address.len - domain_of(address).len));
-		if (out->len > 0)
-			out->at[--out->len] = '\0';
+		buf_put(out, bytes_first(address, address.len - at));
 		break;
 	case PROVIDER_FIXED:
 		buf_put_string(out, provider->fixed_username);

@@ -92,6 +92,7 @@ struct endpoint {
 	struct providers *providers; /* that provider is of; NULL: the tree's own */
 	const struct provider *provider; /* as the settings name it, else by host, else by address;
 					    NULL: not known */
+	bool is_provider_guessed;	 /* by the address alone: the server may be anybody's */
 	int64_t timeout_us;
 	int64_t stage_timeout_us;
 	struct prefixes

@@ -226,36 +226,43 @@ test_advice_by_cause(void **state)
 		enum cause cause;
 		const char *begins; /* NULL: no advice */
 		const char *link;
+		bool is_guessed;
 	} advices[] = {
 		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_APP_PASSWORD_REQUIRED,
 			"Gmail: Turn on 2-Step Verification first",
-			"https://myaccount.google.com/apppasswords" },
+			"https://myaccount.google.com/apppasswords", false },
 		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_BAD_CREDENTIALS,
 			"Gmail: Turn on 2-Step Verification first",
-			"https://myaccount.google.com/apppasswords" },
+			"https://myaccount.google.com/apppasswords", false },
 		{ "outlook-com", "outlook.office365.com", NULL, SIDE_IMAP, CAUSE_PROTOCOL_DISABLED,
 			"Outlook.com / Hotmail / Live / MSN: In Outlook on the web open",
 			"https://support.microsoft.com/en-us/office/"
 			"pop-imap-and-smtp-settings-for-outlook-com-d088b986-291d-42b8-9564-"
-			"9c414e2aa040" },
+			"9c414e2aa040",
+			false },
 		{ "web-de", "imap.web.de", NULL, SIDE_IMAP, CAUSE_USERNAME_FORM,
 			"WEB.DE: The user name is the part before @.",
-			"https://hilfe.web.de/pop-imap/einschalten.html" },
+			"https://hilfe.web.de/pop-imap/einschalten.html", false },
 		{ "sendgrid", "smtp.sendgrid.net", NULL, SIDE_SMTP, CAUSE_USERNAME_FORM,
-			"Twilio SendGrid (SMTP): The user name is apikey.", NULL },
+			"Twilio SendGrid (SMTP): The user name is apikey.", NULL, false },
 		{ "gmail", "imap.googlemail.test", NULL, SIDE_IMAP, CAUSE_DNS_NO_NAME,
 			"Gmail: IMAP is at imap.gmail.com, port 993 (tls).",
-			"https://support.google.com/mail/answer/97150" },
-		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CONNECT_TIMEOUT, NULL, NULL },
-		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_OK, NULL, NULL },
-		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CERT_EXPIRED, NULL, NULL },
+			"https://support.google.com/mail/answer/97150", false },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CONNECT_TIMEOUT, NULL, NULL,
+			false },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_OK, NULL, NULL, false },
+		{ "gmail", "imap.gmail.com", NULL, SIDE_IMAP, CAUSE_CERT_EXPIRED, NULL, NULL,
+			false },
+		{ "gmail", "smtp.relay.test", NULL, SIDE_SMTP, CAUSE_BAD_CREDENTIALS,
+			"Gmail: SMTP is at smtp.gmail.com, port 465 (tls).",
+			"https://support.google.com/mail/answer/97150", true },
 		{ NULL, "mail.firm.test",
 			"mail.firm.test ESMTP Exim\nWe do not authorize the use of "
 			"this system to transport unsolicited,",
 			SIDE_SMTP, CAUSE_BAD_CREDENTIALS,
-			"cPanel / shared hosting (generic): Many hosts cap logins", NULL },
+			"cPanel / shared hosting (generic): Many hosts cap logins", NULL, false },
 		{ NULL, "mail.firm.test", "mail.firm.test ESMTP Exim", SIDE_SMTP,
-			CAUSE_BAD_CREDENTIALS, NULL, NULL },
+			CAUSE_BAD_CREDENTIALS, NULL, NULL, false },
 	};
 	struct providers *providers = load();
 
@@ -270,6 +277,7 @@ test_advice_by_cause(void **state)
 		if (advices[i].provider)
 			endpoint->provider =
 				providers_find(providers, bytes_of(advices[i].provider));
+		endpoint->is_provider_guessed = advices[i].is_guessed;
 		verdict->cause = advices[i].cause;
 		advise(endpoint, bytes_of(advices[i].greeting), verdict);
 		assert_int_equal(verdict->advice != NULL, advices[i].begins != NULL);
