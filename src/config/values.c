@@ -638,63 +638,6 @@ check_list(struct judged *j)
 	return false;
 }
 
-/* ---- a provider's */
-
-static bool
-is_host(struct judged *j, struct bytes text)
-{
-	struct buf host = { 0 };
-	struct fault why;
-	bool is_address;
-	enum err err = host_put(&host, text, &is_address, &why);
-
-	buf_done(&host);
-	if (err == ERR_MEMORY)
-		j->load->is_out_of_memory = true;
-	return err == ERR_OK;
-}
-
-/* A domain; or a server: its host, where it has a template, is no name yet. */
-static bool
-check_one_word(struct judged *j, struct bytes word)
-{
-	struct provider_server server;
-
-	if (j->row->kind == KIND_WORDS) {
-		if (is_host(j, word))
-			return true;
-		FAULT(j, "\"%.*s\" is no domain; write one as \"example.com\"", BYTES_ARG(word));
-		return false;
-	}
-	if (provider_server_parse(word, &server) == ERR_OK &&
-		(bytes_index(server.host, '{') < server.host.len || is_host(j, server.host)))
-		return true;
-	FAULT(j, "\"%.*s\" is no server; write one as \"imap.example.com:993/tls\"",
-		BYTES_ARG(word));
-	return false;
-}
-
-/* An array of them, or one text with blanks between. */
-static bool
-check_words(struct judged *j)
-{
-	int length = is_sequence(j->at) ? config_setting_length(j->at) : 1;
-
-	for (int i = 0; i < length; i++) {
-		const config_setting_t *at =
-			is_sequence(j->at) ? config_setting_get_elem(j->at, (unsigned)i) : j->at;
-		struct bytes rest, word;
-
-		if (!read_text(j, at, PATTERN_MOST, "names in quotes", &rest))
-			return false;
-		while ((word = provider_next_word(&rest)).len > 0) {
-			if (!check_one_word(j, word))
-				return false;
-		}
-	}
-	return true;
-}
-
 static bool (*const checks[KIND_COUNT])(struct judged *) = {
 	[KIND_GROUP] = check_group,
 	[KIND_LIST] = check_list,

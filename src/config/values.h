@@ -35,5 +35,6 @@ bool check_proxy(struct judged *j);
 bool check_helo(struct judged *j);
 bool check_resolvers(struct judged *j);
 bool check_prefixes(struct judged *j);
+bool check_words(struct judged *j);
 
 #endif
