@@ -213,6 +213,14 @@ put_wire(struct buf *out, const struct sample *sample, const char *tag)
 	}
 }
 
+/* What a refused folder is followed by; an answer without any adds nothing. */
+static bool
+asks_for_folders(const struct dialogue_step *step)
+{
+	return step->stage == STAGE_SELECT &&
+	       memmem(step->send.at, step->send.len, " LIST ", 6) != NULL;
+}
+
 /* Plays it up to its stage; false: the dialogue does not come there by itself. */
 static bool
 play(const struct sample *sample, struct verdict *verdict)
@@ -235,6 +243,8 @@ play(const struct sample *sample, struct verdict *verdict)
 		put_wire(&wire, sample, session.tag);
 		if (session.step.want != DIALOGUE_WANT_END)
 			say(&session, buf_bytes(&wire));
+		if (asks_for_folders(&session.step))
+			go_on(&session, sample->side);
 		is_on = session.step.want != DIALOGUE_WANT_END &&
 			(session.step.want != DIALOGUE_WANT_BYTES || session.step.send.len > 0);
 		if (!is_on && session.step.want != DIALOGUE_WANT_END)
