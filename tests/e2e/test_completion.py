@@ -106,8 +106,6 @@ def completes(t):
                 'mboxwatchctl', 'status', 'label.owner=zoo', '_']),
             ('mboxwatchctl status hos', ['mboxwatchctl', 'status', 'host:_']),
             ('mboxwatchctl causes web', ['mboxwatchctl', 'causes', 'web_login_required', '_']),
-            ('mboxwatchctl providers gm', ['mboxwatchctl', 'providers', 'gm_']),
-            ('mboxwatchctl providers gma', ['mboxwatchctl', 'providers', 'gmail', '_']),
             ('mboxwatchctl show nobody', ['mboxwatchctl', 'show', 'nobody_'])):
         assert bash.tab(typed) == words, (typed, bash.tab(typed))
     assert set(bash.offers('mboxwatchctl show ')) == {
