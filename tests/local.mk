@@ -24,6 +24,7 @@ include tests/dialogue/local.mk
 include tests/diagnose/local.mk
 include tests/simulate/local.mk
 include tests/fuzz/local.mk
+include tests/bench/local.mk
 
 # A program that tests use and that is none.
 noinst_PROGRAMS += tests/e2e/probe_once
