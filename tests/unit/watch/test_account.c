@@ -191,7 +191,11 @@ desk_begin(struct desk *desk)
 	assert_ok(watch_new(seed, &desk->watch));
 	for (size_t side = 0; side < SIDE_COUNT; side++)
 		mailbox.sides[side] = (struct watch_endpoint){ .is_present = true,
-			.rules = { 5 * US_PER_M, US_PER_M, 5 * US_PER_M, 3, 2 },
+			.rules = { .interval_us = 5 * US_PER_M,
+				.retry_interval_us = US_PER_M,
+				.retry_max_us = 5 * US_PER_M,
+				.confirm = 3,
+				.recover = 2 },
 			.host = side ? "imap.example.com" : "smtp.example.com",
 			.site = "example.com",
 			.account = BYTES("ann\0example.com") };

@@ -87,7 +87,11 @@ fleet_begin(struct fleet *fleet, size_t count, mono_t now, wall_t wall, bool is_
 		buf_put_format(&key, "%s/imap", names[i]);
 		mailboxes[i] = (struct watch_mailbox){ .name = names[i], .is_enabled = true };
 		mailboxes[i].sides[SIDE_IMAP] = (struct watch_endpoint){ .is_present = true,
-			.rules = { 5 * US_PER_M, US_PER_M, 5 * US_PER_M, 3, 2 },
+			.rules = { .interval_us = 5 * US_PER_M,
+				.retry_interval_us = US_PER_M,
+				.retry_max_us = 5 * US_PER_M,
+				.confirm = 3,
+				.recover = 2 },
 			.host = names[i],
 			.site = names[i],
 			.account = bytes_of(names[i]) };
