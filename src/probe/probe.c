@@ -524,6 +524,7 @@ probe_place(struct probe *probe, bool is_allowed)
 		probe_enter(probe, PROBE_CONNECTING);
 		way_go(probe->way);
 	} else {
+		stream_pause(probe->stream, false); /* start_stream() did */
 		start_dialogue(probe);
 	}
 }

@@ -231,6 +231,18 @@ def h3_15(t):
     assert len(stalling.all()) == before, 'IPv6 was tried before IPv4 again'
 
 
+@test('the first of two addresses refuses: the second is spoken to at once, by either mode')
+def second_address(t):
+    host = t.host('ann')
+    ports = {'tls': t.answering(host, 'imap'),
+             'starttls': t.answering(host, 'smtp', 'starttls')}
+    names = Names(t, lambda name: ['::1', ports[name.split('.')[0]].address])
+    daemon = t.watch(host, {name: (port, {'host': name + '.test.example', 'tls_name': NAME})
+                            for name, port in ports.items()}, daemon=names.settings)
+    for name, verdict in daemon.expect({'tls': 'ok/done', 'starttls': 'ok/done'}).items():
+        assert verdict['address'] == ports[name].address, verdict
+
+
 @test('H3-18: RST at accept, in a greeting, after EHLO, AUTH, EXAMINE: connection_lost, and no B')
 def h3_18(t):
     host = t.host('ann')
