@@ -411,7 +411,7 @@ def icinga(t):
     order = re.findall(r'"([a-z-]+)" = \{\s+set_if', plug)
     assert order == ['status', '--plugin'], order
     status, out, _ = daemon.ctl(*order)
-    assert status == 0 and re.match(r'\S.* \| .*failing=', out), (status, out)
+    assert status == 0 and re.match(r'MBOXWATCH OK - .*\|.*failing=0', out), (status, out)
 
 
 @test('systemd: the units of contrib are sound, and a daemon that cannot start is told')

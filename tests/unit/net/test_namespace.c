@@ -22,8 +22,6 @@
 #define PORTS 10
 #define CONNECTIONS 50
 
-static bool is_own_host;
-
 static const struct responder_row before_rows[] = {
 	{ "good.test", 1, 0, "192.0.2.1", NULL },
 	{ NULL, 0, 0, NULL, NULL },
@@ -128,8 +126,6 @@ test_resolv_conf_replaced_is_read_within_a_minute_H3_13(void **state)
 	mono_t began;
 
 	(void)state;
-	if (!is_own_host)
-		skip();
 	before = responder_start_at(before_rows, "127.0.0.2", 53);
 	after = responder_start_at(after_rows, "127.0.0.3", 53);
 	replace_resolv_conf("nameserver 127.0.0.2\n");
@@ -193,8 +189,6 @@ test_a_source_without_a_port_left_is_ours_H3_20(void **state)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	if (!is_own_host)
-		skip();
 	assert_true(write_text("/proc/sys/net/ipv4/ip_local_port_range", "40000 40009"));
 	assert_int_equal(bind(fd, (struct sockaddr *)&listening, sizeof(listening)), 0);
 	assert_int_equal(listen(fd, CONNECTIONS), 0);
@@ -222,7 +216,10 @@ static const struct CMUnitTest tests[] = {
 int
 main(void)
 {
-	is_own_host = become_a_host();
+	if (!become_a_host()) {
+		puts("1..0 # SKIP no namespaces of our own can be had here");
+		return 0;
+	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
