@@ -218,7 +218,6 @@ def logcheck(t):
     write(folder + '/conf', 'REPORTLEVEL="server"\nSENDMAILTO="root"\nINTRO=0\nMAILASATTACH=0\n'
           'LOCKDIR="%s/lock"\nTMP="%s/tmp"\n' % (folder, folder))
     os.chmod(t.folder, 0o755)
-    os.chmod(os.path.dirname(t.folder), 0o755)
     run(t, 'chown', '-R', 'logcheck', folder)
     report = run(t, 'setpriv', '--reuid=%d' % user.pw_uid, '--regid=%d' % user.pw_gid,
                  '--clear-groups', program, '-o', '-t', '-c', folder + '/conf', '-r',
