@@ -41,6 +41,16 @@ bytes_ends_nocase(struct bytes whole, struct bytes suffix)
 	       bytes_equal_nocase(bytes_from(whole, whole.len - suffix.len), suffix);
 }
 
+bool
+bytes_are_ascii(struct bytes view)
+{
+	for (size_t i = 0; i < view.len; i++) {
+		if (view.at[i] & 0x80)
+			return false;
+	}
+	return true;
+}
+
 size_t
 bytes_index(struct bytes view, char byte)
 {
@@ -92,6 +102,24 @@ bytes_trim(struct bytes view)
 	while (view.len > 0 && is_blank(view.at[0]))
 		view = bytes_from(view, 1);
 	return view;
+}
+
+struct bytes
+bytes_first_line(struct bytes text)
+{
+	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
+
+	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+struct bytes
+bytes_to_line_end(struct bytes heard)
+{
+	struct bytes line = bytes_first(heard, bytes_index(heard, '\n'));
+
+	return bytes_first(line, bytes_index(line, '\r'));
 }
 
 struct bytes

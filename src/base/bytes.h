@@ -42,6 +42,7 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b);
 bool bytes_starts(struct bytes whole, struct bytes prefix);
 bool bytes_starts_nocase(struct bytes whole, struct bytes prefix);
 bool bytes_ends_nocase(struct bytes whole, struct bytes suffix);
+bool bytes_are_ascii(struct bytes view);
 /* The place of the first `byte`, or view.len. */
 size_t bytes_index(struct bytes view, char byte);
 /* True where `word` occurs anywhere, ASCII case folded. */
@@ -50,6 +51,10 @@ struct bytes bytes_from(struct bytes view, size_t offset);
 struct bytes bytes_first(struct bytes view, size_t len);
 /* Without blanks and tabs at both ends. */
 struct bytes bytes_trim(struct bytes view);
+/* The first line of a text, without its line end, LF or CR LF; all of it where it has none. */
+struct bytes bytes_first_line(struct bytes text);
+/* What a server said up to its first CR or LF, whichever. */
+struct bytes bytes_to_line_end(struct bytes heard);
 /* Takes the next word (up to a blank) off *rest; empty at the end. */
 struct bytes bytes_next_word(struct bytes *rest);
 /* All of view as an unsigned decimal number. ERR_SYNTAX: not digits alone; ERR_RANGE: above `most`.

@@ -141,6 +141,21 @@ out:
 	return err;
 }
 
+const char *
+file_why_unreadable(enum err err)
+{
+	switch (err) {
+	case ERR_NOT_FOUND:
+		return "no such file";
+	case ERR_DENIED:
+		return "permission denied";
+	case ERR_INVALID:
+		return "not a regular file";
+	default:
+		return err_name(err);
+	}
+}
+
 enum err
 fd_prepare(int fd)
 {

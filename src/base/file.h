@@ -13,6 +13,8 @@
  * ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID (no regular file), ERR_IO, ERR_DESCRIPTORS, ERR_MEMORY
  */
 CHECKED enum err file_read(const char *path, size_t most, struct buf *out);
+/* Why file_read() did not, in words: "no such file". Of ERR_LIMIT the caller knows better words. */
+const char *file_why_unreadable(enum err err);
 /* Writes a new file beside it, syncs, renames over. mode e.g. 0600. */
 CHECKED enum err file_write_whole(const char *path, struct bytes content, int mode);
 /* Close-on-exec and non-blocking, both. */

@@ -12,23 +12,13 @@
 /* NFKC's longest: U+FDFA, three bytes, becomes 33. */
 #define MOST_GROWTH ((size_t)11)
 
-static bool
-is_ascii(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] & 0x80)
-			return false;
-	}
-	return true;
-}
-
 enum err
 prepare_put(struct buf *out, struct bytes text)
 {
 	size_t room = MOST_GROWTH * text.len + 1;
 	int result;
 
-	if (is_ascii(text)) {
+	if (bytes_are_ascii(text)) {
 		buf_put(out, text);
 		return buf_err(out);
 	}

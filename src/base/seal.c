@@ -17,21 +17,6 @@
 
 /* ---- the key */
 
-static const char *
-why_unreadable(enum err err)
-{
-	switch (err) {
-	case ERR_NOT_FOUND:
-		return "no such file";
-	case ERR_DENIED:
-		return "permission denied";
-	case ERR_INVALID:
-		return "not a regular file";
-	default:
-		return err_name(err);
-	}
-}
-
 enum err
 seal_key_read(const char *path, struct seal_key *out, struct fault *why)
 {
@@ -45,7 +30,7 @@ seal_key_read(const char *path, struct seal_key *out, struct fault *why)
 	else if (err == ERR_LIMIT)
 		fault_set(why, "%s: more than the 32 bytes of a key", path);
 	else
-		fault_set(why, "%s: %s", path, why_unreadable(err));
+		fault_set(why, "%s: %s", path, file_why_unreadable(err));
 	if (err == ERR_LIMIT || (err == ERR_OK && whole.len != SEAL_KEY_BYTES))
 		err = ERR_INVALID;
 	buf_done_wiped(&whole);

@@ -102,16 +102,6 @@ has_a_label(struct bytes name)
 	return bytes_contains_nocase(name, BYTES("xn--"));
 }
 
-static bool
-is_ascii(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.at[i] >= 0x80)
-			return false;
-	}
-	return true;
-}
-
 /* name in lower case becomes its A-labels where it has other letters, or such labels already. */
 static enum err
 put_ascii(struct buf *name, struct bytes text, struct fault *why)
@@ -121,7 +111,7 @@ put_ascii(struct buf *name, struct bytes text, struct fault *why)
 
 	for (size_t i = 0; i < text.len; i++)
 		buf_put_byte(name, byte_lower(text.at[i]));
-	if (buf_err(name) != ERR_OK || (is_ascii(text) && !has_a_label(text)))
+	if (buf_err(name) != ERR_OK || (bytes_are_ascii(text) && !has_a_label(text)))
 		return buf_err(name);
 	if (text.len > MOST_LETTERS_BYTES) {
 		fault_set(why, "longer than 253 bytes; write a shorter name");

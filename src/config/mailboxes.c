@@ -548,7 +548,7 @@ put_host_of_provider(struct entry *entry, enum side side, struct buf *out)
 		!provider_choose(provider, side, NULL, 0, NULL, &server)) {
 		load_fault(entry->load, side_place(entry, side), entry->side_paths[side],
 			"%s: %s has no %s for mail programs; leave this side out",
-			entry->side_paths[side], provider->title ? provider->title : provider->name,
+			entry->side_paths[side], provider_title(provider),
 			side == SIDE_SMTP ? "SMTP" : "IMAP");
 		return;
 	}
@@ -766,8 +766,7 @@ take_sides_of_provider(struct entry *entry)
 	if (!entry->has_side[SIDE_SMTP] && !entry->has_side[SIDE_IMAP])
 		load_fault(entry->load, entry->at, entry->path,
 			"%s: %s has neither SMTP nor IMAP for mail programs; leave the mailbox out",
-			entry->path,
-			entry->provider->title ? entry->provider->title : entry->provider->name);
+			entry->path, provider_title(entry->provider));
 }
 
 static void

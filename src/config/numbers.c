@@ -137,8 +137,8 @@ skip_string(struct scanner *s)
 	s->is_ended = true;
 }
 
-static bool
-is_name_byte(char byte)
+bool
+scan_is_name_byte(char byte)
 {
 	return byte_is_letter(byte) || byte_is_digit(byte) || byte == '_' || byte == '-' ||
 	       byte == '*';
@@ -149,7 +149,7 @@ read_name(struct scanner *s)
 {
 	size_t from = s->at, ahead;
 
-	while (s->at < s->text.len && is_name_byte(peek(s, 0)))
+	while (s->at < s->text.len && scan_is_name_byte(peek(s, 0)))
 		s->at++;
 	ahead = s->at;
 	while (ahead < s->text.len && memchr(" \t\r\n", s->text.at[ahead], 4))

@@ -30,6 +30,8 @@ struct scan {
 	void *owner;
 };
 
+/* Of a setting's name, as libconfig reads it. */
+bool scan_is_name_byte(char byte);
 void scan_text(struct bytes text, const struct scan *scan);
 
 #endif

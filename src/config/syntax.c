@@ -121,13 +121,6 @@ read_string(struct reader *r)
 	}
 }
 
-static bool
-is_name_byte(char byte)
-{
-	return byte_is_letter(byte) || byte_is_digit(byte) || byte == '_' || byte == '-' ||
-	       byte == '*';
-}
-
 /* A number is read as long as letters and digits come: "5m" is one that is none. */
 static enum token
 read_word(struct reader *r)
@@ -136,7 +129,8 @@ read_word(struct reader *r)
 	struct bytes word;
 	bool is_plain = true, is_hex;
 
-	while (is_name_byte(peek(r, 0)) || (is_number && (peek(r, 0) == '.' || peek(r, 0) == '+')))
+	while (scan_is_name_byte(peek(r, 0)) ||
+		(is_number && (peek(r, 0) == '.' || peek(r, 0) == '+')))
 		r->at++;
 	word = bytes_first(bytes_from(r->text, r->from), r->at - r->from);
 	if (!is_number)

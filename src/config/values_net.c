@@ -108,6 +108,37 @@ check_helo(struct judged *j)
 	return false;
 }
 
+/* Is each text of the list such a thing? what: "prefix"; form: how it is written. */
+static bool
+check_each(
+	struct judged *j, enum err (*judge)(struct bytes text), const char *what, const char *form)
+{
+	for (int i = 0; i < config_setting_length(j->at); i++) {
+		const char *text = config_setting_get_string_elem(j->at, i);
+		enum err err = text ? judge(bytes_of(text)) : ERR_SYNTAX;
+
+		if (err == ERR_OK)
+			continue;
+		if (err == ERR_MEMORY)
+			j->load->is_out_of_memory = true;
+		else
+			FAULT(j, "\"%.60s\" is no %s; write one as %s", text ? text : "?", what,
+				form);
+		return false;
+	}
+	return true;
+}
+
+static enum err
+judge_resolver(struct bytes text)
+{
+	struct buf resolver = { 0 };
+	enum err err = resolver_put(&resolver, text);
+
+	buf_done(&resolver);
+	return err;
+}
+
 bool
 check_resolvers(struct judged *j)
 {
@@ -119,25 +150,18 @@ check_resolvers(struct judged *j)
 			RESOLVERS_MOST);
 		return false;
 	}
-	for (int i = 0; i < length; i++) {
-		const char *text = config_setting_get_string_elem(j->at, i);
-		struct buf resolver = { 0 };
-		enum err err = text ? resolver_put(&resolver, bytes_of(text)) : ERR_SYNTAX;
+	return check_each(j, judge_resolver, "address of a name server",
+		"\"192.0.2.1\", \"192.0.2.1:53\" or \"[2001:db8::1]:53\"");
+}
 
-		buf_done(&resolver);
-		if (err == ERR_OK)
-			continue;
-		if (err == ERR_MEMORY)
-			j->load->is_out_of_memory = true;
-		else
-			FAULT(j,
-				"\"%.60s\" is no address of a name server; write one as "
-				"\"192.0.2.1\", \"192.0.2.1:53\" or "
-				"\"[2001:db8::1]:53\"",
-				text ? text : "?");
-		return false;
-	}
-	return true;
+static enum err
+judge_prefix(struct bytes text)
+{
+	struct prefixes prefixes = { 0 };
+	enum err err = prefixes_add(&prefixes, text);
+
+	prefixes_done(&prefixes);
+	return err;
 }
 
 bool
@@ -150,25 +174,9 @@ check_prefixes(struct judged *j)
 			is_sequence(j->at) ? "too many" : type_words(j->at), PREFIXES_MOST);
 		return false;
 	}
-	for (int i = 0; i < length; i++) {
-		const char *text = config_setting_get_string_elem(j->at, i);
-		struct prefixes prefixes = { 0 };
-		enum err err = text ? prefixes_add(&prefixes, bytes_of(text)) : ERR_SYNTAX;
-
-		prefixes_done(&prefixes);
-		if (err == ERR_OK)
-			continue;
-		if (err == ERR_MEMORY)
-			j->load->is_out_of_memory = true;
-		else
-			FAULT(j,
-				"\"%.60s\" is no prefix; write one as \"10.0.0.0/8\" or "
-				"\"fd00::/8\", or loopback, linklocal, private, unspecified, "
-				"multicast",
-				text ? text : "?");
-		return false;
-	}
-	return true;
+	return check_each(j, judge_prefix, "prefix",
+		"\"10.0.0.0/8\" or \"fd00::/8\", or loopback, linklocal, private, unspecified, "
+		"multicast");
 }
 
 /* ---- a provider's */
@@ -220,7 +228,7 @@ check_words(struct judged *j)
 
 		if (!read_text(j, at, WORDS_MOST, "names in quotes", &rest))
 			return false;
-		while ((word = provider_next_word(&rest)).len > 0) {
+		while ((word = bytes_next_word(&rest)).len > 0) {
 			if (!check_one_word(j, word))
 				return false;
 		}

@@ -61,11 +61,9 @@ warn_of_password(struct load *load, struct slot *slot, const char *path)
 static void
 warn_of_first_line(struct load *load, struct slot *slot, const char *path, struct bytes whole)
 {
-	struct bytes line = bytes_first(whole, bytes_index(whole, '\n'));
-	struct bytes rest = bytes_from(whole, line.len + 1);
+	struct bytes line = bytes_first_line(whole);
+	struct bytes rest = bytes_from(whole, bytes_index(whole, '\n') + 1);
 
-	if (line.len > 0 && line.len < whole.len && line.at[line.len - 1] == '\r')
-		line.len--;
 	note_secret(slot, line);
 	if (line.len == 0)
 		load_warning(load, slot->at, path,

@@ -17,12 +17,6 @@ struct advising {
 	const char *link;
 };
 
-static const char *
-title_of(const struct provider *provider)
-{
-	return provider->title ? provider->title : provider->name;
-}
-
 /* "Gmail: what stands in the table." */
 static void
 put_sentence(struct advising *advising, const char *sentence)
@@ -32,7 +26,7 @@ put_sentence(struct advising *advising, const char *sentence)
 	if (!sentence)
 		return;
 	if (text->len == 0)
-		buf_put_format(text, "%s: ", title_of(advising->provider));
+		buf_put_format(text, "%s: ", provider_title(advising->provider));
 	else
 		buf_put_byte(text, ' ');
 	buf_put_string(text, sentence);
@@ -102,8 +96,8 @@ say_username(struct advising *advising)
 
 	put_sentence(advising, words[provider->username]);
 	if (provider->username == PROVIDER_FIXED)
-		buf_put_format(&advising->text, "%s: The user name is %s.", title_of(provider),
-			provider->fixed_username);
+		buf_put_format(&advising->text, "%s: The user name is %s.",
+			provider_title(provider), provider->fixed_username);
 	advising->link = provider->link;
 }
 
@@ -128,9 +122,9 @@ say_server(struct advising *advising)
 	}
 	if (is_first || bytes_index(first.host, '{') < first.host.len)
 		return;
-	buf_put_format(&advising->text, "%s: %s is at %.*s, port %u (%s).", title_of(provider),
-		endpoint->side == SIDE_SMTP ? "SMTP" : "IMAP", BYTES_ARG(first.host), first.port,
-		security_name(first.security));
+	buf_put_format(&advising->text, "%s: %s is at %.*s, port %u (%s).",
+		provider_title(provider), endpoint->side == SIDE_SMTP ? "SMTP" : "IMAP",
+		BYTES_ARG(first.host), first.port, security_name(first.security));
 	advising->link = provider->link;
 }
 

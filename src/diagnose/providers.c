@@ -226,7 +226,7 @@ put_list(struct buf *out, const char *name, const char *words)
 	const char *between = "";
 
 	buf_put_format(out, ",\"%s\":[", name);
-	while ((word = provider_next_word(&rest)).len > 0) {
+	while ((word = bytes_next_word(&rest)).len > 0) {
 		buf_put_string(out, between);
 		json_put_text(out, word);
 		between = ",";
@@ -266,7 +266,7 @@ put_row(struct buf *out, const struct provider *provider)
 {
 	buf_put_string(out, "{\"id\":");
 	json_put_text(out, bytes_of(provider->name));
-	put_text(out, "name", provider->title ? provider->title : provider->name);
+	put_text(out, "name", provider_title(provider));
 	put_list(out, "domains", provider->domains);
 	put_list(out, "mx_patterns", provider->mx);
 	for (enum side side = 0; side < SIDE_COUNT; side++)

@@ -261,12 +261,6 @@ static const char *const form_words[SECRET_FORM_COUNT] = {
 	[SECRET_FORM_HYPHENS_4X4] = "they are four groups of four letters, with hyphens between",
 };
 
-static const char *
-title_of(const struct provider *provider)
-{
-	return provider->title ? provider->title : provider->name;
-}
-
 /* No app password where the provider takes nothing else. An address alone does not make it the
  * provider's server. */
 static bool
@@ -305,7 +299,7 @@ review_login(const struct reviewing *reviewing, const struct review_side *side)
 	else if (is_secret_odd(reviewing, side))
 		tell(reviewing, SETTING(endpoint->side, "password"), NULL,
 			"it does not look like an app password of %s, which takes no other: %s",
-			title_of(endpoint->provider),
+			provider_title(endpoint->provider),
 			form_words[endpoint->provider->app_password_form]);
 	if (side->is_secret_open && endpoint->secret.path)
 		tell(reviewing, SETTING(endpoint->side, "password_file"), NULL,
@@ -385,7 +379,7 @@ review_least(const struct reviewing *reviewing, const struct review_side *side)
 		return;
 	duration_put(&least, side->interval_us);
 	tell(reviewing, SETTING(side->endpoint->side, "interval"), least.at,
-		"shorter than %s bears, so it is %s", title_of(side->endpoint->provider),
+		"shorter than %s bears, so it is %s", provider_title(side->endpoint->provider),
 		least.at ? least.at : "?");
 	buf_done(&least);
 }

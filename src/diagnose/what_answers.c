@@ -45,16 +45,6 @@ diagnose_clear_text(const struct endpoint *endpoint, struct bytes heard, const c
 	}
 }
 
-static struct bytes
-first_line(struct bytes text)
-{
-	size_t end = 0;
-
-	while (end < text.len && text.at[end] != '\r' && text.at[end] != '\n')
-		end++;
-	return bytes_first(text, end);
-}
-
 void
 diagnose_answer_to_tls(
 	const struct endpoint *endpoint, const struct answer *answer, struct verdict *verdict)
@@ -64,7 +54,7 @@ diagnose_answer_to_tls(
 
 	if (!answer->is_tls)
 		return;
-	escape_put_cut(&text, first_line(answer->heard), ESCAPE_TERMINAL, MOST_SHOWN_BYTES);
+	escape_put_cut(&text, bytes_to_line_end(answer->heard), ESCAPE_TERMINAL, MOST_SHOWN_BYTES);
 	buf_put_string(&text, "");
 	if (protocol == PROTOCOL_UNKNOWN || protocol == protocol_of_side(endpoint->side)) {
 		diagnose_cause(verdict, STAGE_GREETING, CAUSE_TLS_MODE);
@@ -109,7 +99,8 @@ diagnose_answer_of_other_port(
 		suggest(verdict, other.security, other.port);
 		buf_put_format(&text, "%s answers there%s: ", protocol_name(protocol),
 			answer->is_tls ? " under TLS" : "");
-		escape_put_cut(&text, first_line(answer->heard), ESCAPE_TERMINAL, MOST_SHOWN_BYTES);
+		escape_put_cut(
+			&text, bytes_to_line_end(answer->heard), ESCAPE_TERMINAL, MOST_SHOWN_BYTES);
 	} else if (protocol != PROTOCOL_UNKNOWN) {
 		buf_put_format(&text, "%s answers there", protocol_name(protocol));
 	} else {

@@ -481,20 +481,12 @@ on_noop(struct smtp *d, const struct smtp_reply *reply)
 
 /* --- the envelope, without a message (RFC 5321 3.3) --- */
 
-static bool
-is_ascii(const char *text)
-{
-	while (*text != '\0' && !(*text & 0x80))
-		text++;
-	return *text == '\0';
-}
-
 /* RFC 6531 3.4: one parameter of MAIL for both addresses. */
 static bool
 needs_smtputf8(const struct smtp *d)
 {
 	return d->has_smtputf8 &&
-	       !(is_ascii(mail_from(d)) && (!rcpt_to(d) || is_ascii(rcpt_to(d))));
+	       !(bytes_are_ascii(bytes_of(mail_from(d))) && bytes_are_ascii(bytes_of(rcpt_to(d))));
 }
 
 static void

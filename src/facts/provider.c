@@ -7,18 +7,6 @@
 
 /* ---- words */
 
-struct bytes
-provider_next_word(struct bytes *words)
-{
-	struct bytes word;
-
-	while (words->len > 0 && words->at[0] == ' ')
-		*words = bytes_from(*words, 1);
-	word = bytes_first(*words, bytes_index(*words, ' '));
-	*words = bytes_from(*words, word.len);
-	return word;
-}
-
 enum err
 provider_server_parse(struct bytes text, struct provider_server *out)
 {
@@ -41,7 +29,7 @@ provider_server_parse(struct bytes text, struct provider_server *out)
 bool
 provider_next_server(struct bytes *servers, struct provider_server *out)
 {
-	struct bytes word = provider_next_word(servers);
+	struct bytes word = bytes_next_word(servers);
 
 	return word.len > 0 && provider_server_parse(word, out) == ERR_OK;
 }
@@ -166,7 +154,7 @@ add_words(struct provider_index *index, const char *words, const struct provider
 	struct bytes rest = bytes_of(words), word;
 	enum err err = ERR_OK;
 
-	while (err == ERR_OK && (word = provider_next_word(&rest)).len > 0)
+	while (err == ERR_OK && (word = bytes_next_word(&rest)).len > 0)
 		err = add_key(index, word, provider);
 	return err;
 }

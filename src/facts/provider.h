@@ -104,10 +104,15 @@ struct providers {
 	struct provider_index domains, hosts, mx;
 };
 
-/* Takes the next word, parted by blanks, off *words; empty at the end. */
-struct bytes provider_next_word(struct bytes *words);
-/* The same of servers. False: none is left. ERR_SYNTAX cannot be: provider_server_parse() judged
- * it. */
+/* As it is called in sentences. Borrowed. */
+static inline const char *
+provider_title(const struct provider *provider)
+{
+	return provider->title ? provider->title : provider->name;
+}
+
+/* Takes the next one off *servers, parted by blanks. False: none is left. ERR_SYNTAX cannot be:
+ * provider_server_parse() judged it. */
 bool provider_next_server(struct bytes *servers, struct provider_server *out);
 /* "imap.example.com:993/tls". ERR_SYNTAX */
 CHECKED enum err provider_server_parse(struct bytes text, struct provider_server *out);

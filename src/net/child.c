@@ -140,13 +140,8 @@ child_tell(struct child *child)
 static void
 take_line(struct child *child)
 {
-	struct bytes text = buf_bytes(&child->text);
-	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
-
-	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r')
-		line.len--;
 	child->result.outcome = CHILD_LINE;
-	child->result.line = line;
+	child->result.line = bytes_first_line(buf_bytes(&child->text));
 }
 
 /* Reads what is there. A line that is complete is enough: the rest is read and dropped, so that the

@@ -8,6 +8,8 @@
 
 #include "base/escape.h"
 
+#define MOST_SHOWN_BYTES 256 /* of an answer in clear */
+
 static const char *
 version_name(int minor)
 {
@@ -85,16 +87,6 @@ judge_version(const struct tls *tls, struct buf *text, struct tls_failure *out)
 	}
 }
 
-static struct bytes
-first_line(struct bytes text)
-{
-	size_t end = 0;
-
-	while (end < text.len && end < 256 && text.at[end] != '\r' && text.at[end] != '\n')
-		end++;
-	return bytes_first(text, end);
-}
-
 static void
 judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out)
 {
@@ -103,7 +95,8 @@ judge_handshake(const struct tls *tls, struct buf *text, struct tls_failure *out
 	if (bytes_are_clear_text(tls_heard(tls))) {
 		out->kind = TLS_FAILURE_PLAIN;
 		buf_put_string(text, "answered in clear: ");
-		escape_put(text, first_line(tls_heard(tls)), ESCAPE_TERMINAL);
+		escape_put(text, bytes_to_line_end(bytes_first(tls_heard(tls), MOST_SHOWN_BYTES)),
+			ESCAPE_TERMINAL);
 	} else if (is_version_failure(tls)) {
 		judge_version(tls, text, out);
 	} else if (tls->alert != -1) {

@@ -96,16 +96,6 @@ fail(struct secret_ask *ask, enum cause cause, const char *format, ...)
 
 /* ---- values, files, credentials ---- */
 
-static struct bytes
-first_line(struct bytes text)
-{
-	struct bytes line = bytes_first(text, bytes_index(text, '\n'));
-
-	if (line.len > 0 && line.len < text.len && line.at[line.len - 1] == '\r')
-		line.len--;
-	return line;
-}
-
 /* Why the first line is no secret. */
 static const char *
 unfit(struct bytes line)
@@ -113,34 +103,18 @@ unfit(struct bytes line)
 	return line.len == 0 ? "empty" : "a NUL byte in it";
 }
 
-static const char *
-why_unreadable(enum err err)
-{
-	switch (err) {
-	case ERR_NOT_FOUND:
-		return "no such file";
-	case ERR_DENIED:
-		return "permission denied";
-	case ERR_INVALID:
-		return "not a regular file";
-	case ERR_LIMIT:
-		return "longer than 64 KiB";
-	default:
-		return err_name(err);
-	}
-}
-
 static void
 ask_file(struct secret_ask *ask, const char *what, const char *path)
 {
 	struct buf whole = { 0 };
 	enum err err = file_read(path, SECRET_MOST_BYTES, &whole);
-	struct bytes line = first_line(buf_bytes(&whole));
+	struct bytes line = bytes_first_line(buf_bytes(&whole));
 
 	if (err == ERR_DESCRIPTORS || err == ERR_MEMORY)
 		fail(ask, CAUSE_LOCAL_LIMIT, "%s: %s", path, err_name(err));
 	else if (err != ERR_OK)
-		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s %s: %s", what, path, why_unreadable(err));
+		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s %s: %s", what, path,
+			err == ERR_LIMIT ? "longer than 64 KiB" : file_why_unreadable(err));
 	else if (secret_new(line, &ask->answer.secret) != ERR_OK)
 		fail(ask, CAUSE_SECRET_UNAVAILABLE, "%s %s: %s", what, path, unfit(line));
 	else

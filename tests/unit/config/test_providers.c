@@ -205,7 +205,7 @@ hold_settings(struct fixture *f, const struct provider *row, bool is_named)
 {
 	struct bytes smtp = bytes_of(row->servers[SIDE_SMTP]), imap,
 		     domains = bytes_of(row->domains);
-	struct bytes domain = provider_next_word(&domains);
+	struct bytes domain = bytes_next_word(&domains);
 	const char *secret = good_secrets[row->app_password_form];
 	struct provider_server s = { 0 }, i = { 0 };
 	struct buf user = { 0 }, text = { 0 }, address = { 0 }, host = { 0 };

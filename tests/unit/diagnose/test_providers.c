@@ -132,7 +132,7 @@ hold_servers(const struct provider *row, enum side side)
 	struct provider_server server;
 
 	assert_int_equal(rest.len == 0, row->access[side] == PROVIDER_UNAVAILABLE);
-	while ((word = provider_next_word(&rest)).len > 0)
+	while ((word = bytes_next_word(&rest)).len > 0)
 		assert_ok(provider_server_parse(word, &server));
 }
 
@@ -157,7 +157,7 @@ test_each_row_is_whole(void **state)
 		unit_row(row->name);
 		assert_ptr_equal(providers_find(providers, bytes_of(row->name)), row);
 		assert_non_null(row->title);
-		while ((domain = provider_next_word(&domains)).len > 0)
+		while ((domain = bytes_next_word(&domains)).len > 0)
 			assert_ptr_equal(providers_of_domain(providers, domain), row);
 		for (enum side side = 0; side < SIDE_COUNT; side++)
 			hold_servers(row, side);
