@@ -134,8 +134,8 @@ def told_by(receiver_of, daemon, timeout=20):
                why=lambda: '%d of %d' % (len(receiver_of.ids()), len(shown())), poll=0.3)
 
 
-@test('H8-01: the journal stops until its socket is full: it alone waits; then all once, in order')
-def h8_01(t):
+def ann_told_by_both(t):
+    """ann is ok, and a journal and a syslog hear of her: (host, daemon, journal, syslog)."""
     host = t.host('ann')
     daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
     folder = sinks(t, daemon)
@@ -143,6 +143,12 @@ def h8_01(t):
     syslog = receiver(t, folder + '/dev-log', syslog_line)
     daemon.start()
     daemon.wait_state('ann', 'smtp ok')
+    return host, daemon, journal, syslog
+
+
+@test('H8-01: the journal stops until its socket is full: it alone waits; then all once, in order')
+def h8_01(t):
+    host, daemon, journal, syslog = ann_told_by_both(t)
     journal.is_deaf.set()
     for _ in range(700):  # net.unix.max_dgram_qlen is 512 at most here
         assert daemon.post('/v1/test-alert').status == 200
@@ -165,13 +171,7 @@ def h8_01(t):
 
 @test('H8-02: the journal\'s socket is missing: not told; told when it is back')
 def h8_02(t):
-    host = t.host('ann')
-    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
-    folder = sinks(t, daemon)
-    journal = receiver(t, folder + '/socket', journal_fields)
-    syslog = receiver(t, folder + '/dev-log', syslog_line)
-    daemon.start()
-    daemon.wait_state('ann', 'smtp ok')
+    host, daemon, journal, syslog = ann_told_by_both(t)
     told_by(journal, daemon)
     journal.gone()
     host.off('smtp')
@@ -307,13 +307,7 @@ def h8_07(t):
 
 @test('H8-22: failure, another cause, recovery while the sinks are dead: in that order, own times')
 def h8_22(t):
-    host = t.host('ann')
-    daemon = t.daemon(host, [smtp_ann(t, host)], start=False)
-    folder = sinks(t, daemon)
-    journal = receiver(t, folder + '/socket', journal_fields)
-    syslog = receiver(t, folder + '/dev-log', syslog_line)
-    daemon.start()
-    daemon.wait_state('ann', 'smtp ok')
+    host, daemon, journal, syslog = ann_told_by_both(t)
     told_by(journal, daemon)
     told_by(syslog, daemon)
     journal.gone()
