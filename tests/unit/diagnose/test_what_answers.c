@@ -7,6 +7,17 @@
 #include "diagnose/what_answers.h"
 #include "facts/protocol.h"
 
+/* NULL: nothing. */
+static void
+assert_suggested(const struct verdict *verdict, const char *sentence)
+{
+	struct buf suggested = { 0 };
+
+	verdict_put_suggestion(&suggested, verdict);
+	assert_bytes_equal(buf_bytes(&suggested), bytes_of(sentence));
+	buf_done(&suggested);
+}
+
 static void
 test_greetings_of_real_servers_are_known(void **state)
 {
@@ -106,7 +117,6 @@ test_clear_text_where_tls_was_begun(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct endpoint *endpoint = endpoint_new(rows[i].side);
 		struct verdict *verdict = verdict_new();
-		struct buf suggested = { 0 };
 
 		unit_row(rows[i].name);
 		endpoint->security = rows[i].security;
@@ -116,12 +126,7 @@ test_clear_text_where_tls_was_begun(void **state)
 		assert_int_equal(verdict->stage, STAGE_TLS);
 		assert_non_null(strstr(verdict->detail, rows[i].detail));
 		assert_non_null(strstr(verdict->detail, "words"));
-		verdict_put_suggestion(&suggested, verdict);
-		if (rows[i].suggest)
-			assert_string_equal(suggested.at, rows[i].suggest);
-		else
-			assert_int_equal(suggested.len, 0);
-		buf_done(&suggested);
+		assert_suggested(verdict, rows[i].suggest);
 		verdict_free(verdict);
 		endpoint_free(endpoint);
 	}
@@ -151,7 +156,6 @@ test_tls_where_clear_text_was_expected_H1_15(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct endpoint *endpoint = endpoint_new(SIDE_SMTP);
 		struct verdict *verdict = verdict_new();
-		struct buf suggested = { 0 };
 
 		unit_row(rows[i].name);
 		endpoint->security = SECURITY_STARTTLS;
@@ -163,12 +167,7 @@ test_tls_where_clear_text_was_expected_H1_15(void **state)
 		assert_string_equal(cause_name(verdict->cause), cause_name(rows[i].cause));
 		assert_int_equal(verdict->stage, STAGE_GREETING);
 		assert_non_null(strstr(verdict->detail, rows[i].detail));
-		verdict_put_suggestion(&suggested, verdict);
-		if (rows[i].suggest)
-			assert_string_equal(suggested.at, rows[i].suggest);
-		else
-			assert_int_equal(suggested.len, 0);
-		buf_done(&suggested);
+		assert_suggested(verdict, rows[i].suggest);
 		verdict_free(verdict);
 		endpoint_free(endpoint);
 	}
@@ -225,7 +224,6 @@ test_the_other_port_of_the_pair(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct endpoint *endpoint = endpoint_new(rows[i].side);
 		struct verdict *verdict = verdict_new();
-		struct buf suggested = { 0 };
 
 		unit_row(rows[i].name);
 		endpoint->security = rows[i].security;
@@ -236,9 +234,7 @@ test_the_other_port_of_the_pair(void **state)
 		assert_int_equal(verdict->cause, CAUSE_CONNECT_REFUSED);
 		assert_int_equal(verdict->notes.count, 1);
 		assert_non_null(strstr(verdict->notes.items[0], rows[i].note));
-		verdict_put_suggestion(&suggested, verdict);
-		assert_bytes_equal(buf_bytes(&suggested), bytes_of(rows[i].suggest));
-		buf_done(&suggested);
+		assert_suggested(verdict, rows[i].suggest);
 		verdict_free(verdict);
 		endpoint_free(endpoint);
 	}

@@ -5,6 +5,7 @@
  * key; the next run is right.
  */
 #include "../unit.h"
+#include "sample.h"
 
 #include <sqlite3.h>
 
@@ -201,27 +202,10 @@ lay_out(void)
 	close(fd);
 }
 
-static struct told
-event(uint8_t number)
-{
-	static char line[] = "msg=\"ann: ok\"", json[] = "{\"event\":\"state\"}",
-		    journal[] = "MESSAGE=x\n";
-	struct told told = { .kind = EVENT_STATE,
-		.level = LEVEL_ERROR,
-		.time = { 5 },
-		.line = line,
-		.json = json,
-		.journal = journal,
-		.journal_len = sizeof(journal) - 1 };
-
-	told.id.bytes[15] = number;
-	return told;
-}
-
 static enum err
 write_all(struct store *store, const char *value, uint8_t number, struct fault *why)
 {
-	struct told told = event(number);
+	struct told told = sample(number);
 	enum err err = store_begin(store, why);
 
 	if (err == ERR_OK)

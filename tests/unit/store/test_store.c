@@ -2,6 +2,7 @@
  * test_store.c: store.h: rows and events that last, damage, a full disk, two daemons.
  */
 #include "../unit.h"
+#include "sample.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -53,24 +54,6 @@ opened(const struct place *place, struct store_opened *how)
 	if (store_open(place->dir, &store, how, &why) != ERR_OK)
 		fail_msg("store_open: %s", why.text);
 	return store;
-}
-
-static struct told
-sample(uint8_t number)
-{
-	static char line[] = "msg=\"ann: ok\"";
-	static char json[] = "{\"event\":\"state\"}";
-	static char journal[] = "MESSAGE=x\n";
-	struct told told = { .kind = EVENT_STATE,
-		.level = LEVEL_ERROR,
-		.time = { 5 },
-		.line = line,
-		.json = json,
-		.journal = journal,
-		.journal_len = sizeof(journal) - 1 };
-
-	told.id.bytes[15] = number;
-	return told;
 }
 
 struct seen {
